@@ -1,0 +1,15 @@
+/* CRC-32C (Castagnoli, reflected polynomial 0x82F63B78; RFC 3720 appendix B.4).
+ *
+ * crc32c(0, "123456789") is 0xE3069283. Pass a previous result as `crc` to go on where it ended.
+ * Picks the processor's instruction once, at first use; crc32c_portable is its twin for other
+ * processors and for tests. */
+#ifndef BASE_CRC32C_H
+#define BASE_CRC32C_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+uint32_t crc32c(uint32_t crc, const void *data, size_t size);
+uint32_t crc32c_portable(uint32_t crc, const void *data, size_t size);
+
+#endif

@@ -1,0 +1,48 @@
+/* A fixed number of equal blocks, allocated once, handed out last-in first-out.
+ *
+ * Single-threaded. Never grows: pool_take returns NULL when all are out, and the caller turns that
+ * into backpressure. Last-in first-out keeps the blocks in use few and warm in the cache. Memory is
+ * touched only when a block is first taken, so a generous pool costs address space, not RAM. */
+#ifndef BASE_POOL_H
+#define BASE_POOL_H
+
+#include "base/status.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct pool {
+    uint8_t *blocks;    /* one mapping of block_bytes * count */
+    void *free_list;    /* returned blocks, linked through their first word */
+    size_t block_bytes; /* multiple of 64 */
+    uint32_t count;
+    uint32_t fresh; /* blocks [fresh, count) were never taken */
+    uint32_t taken; /* blocks out now */
+};
+
+/* `block_bytes` is rounded up to a multiple of 64 (4096 and above: of 4096, and aligned so that
+ * direct I/O can use the blocks). FULL when the system has no memory. */
+enum status pool_init(struct pool *pool, size_t block_bytes, uint32_t count) MUST_CHECK;
+void pool_deinit(struct pool *pool);
+
+void *pool_take(struct pool *pool);
+void pool_give(struct pool *pool, void *block);
+
+/* Blocks that can still be taken. */
+static inline uint32_t pool_left(const struct pool *pool)
+{
+    return pool->count - pool->taken;
+}
+
+/* The place of a block in its pool, 0 … count-1, and back: slots for handles. */
+static inline uint32_t pool_slot(const struct pool *pool, const void *block)
+{
+    return (uint32_t)((size_t)((const uint8_t *)block - pool->blocks) / pool->block_bytes);
+}
+
+static inline void *pool_at(const struct pool *pool, uint32_t slot)
+{
+    return pool->blocks + (size_t)slot * pool->block_bytes;
+}
+
+#endif

@@ -1,0 +1,62 @@
+/* One io_uring, the event loop's only door to the kernel; network and disk of a shard share it.
+ *
+ * Made on the thread that uses it (SINGLE_ISSUER, DEFER_TASKRUN). Whoever issues operations
+ * registers a handler and gets an operation number; a completion carries that number and a 56-bit
+ * token of the issuer's choice back to it. Nothing is submitted per operation: ring_turn submits
+ * everything at once, waits, and dispatches what has completed. ring_wake is the only call for
+ * other threads. */
+#ifndef BASE_RING_H
+#define BASE_RING_H
+
+#include "base/status.h"
+
+#include <liburing.h>
+
+#define RING_OPERATIONS_MAX 24
+#define RING_TOKEN_BITS 56
+
+typedef void ring_complete(void *context, uint64_t token, int32_t result, uint32_t flags);
+
+struct ring {
+    struct io_uring uring;
+    struct {
+        ring_complete *complete;
+        void *context;
+    } handlers[RING_OPERATIONS_MAX];
+    unsigned handlers_count;
+    unsigned setup_flags; /* IORING_SETUP_*, the set that the kernel took */
+    int wake_fd;          /* eventfd, read by the ring itself */
+    uint64_t wake_count;  /* the eventfd's buffer */
+    uint32_t awake;       /* atomic: 0 only while waiting, so that wakes cost nothing when busy */
+    uint64_t submitted, completed; /* operations, for metrics and tests */
+};
+
+/* SQ entries are a power of two; the CQ has four times as many. SYSTEM with a line that says what
+ * denies io_uring (io_uring_disabled, seccomp, RLIMIT_MEMLOCK) and what to do about it. */
+enum status ring_open(struct ring *ring, unsigned entries, struct fault *fault) MUST_CHECK;
+void ring_close(struct ring *ring);
+
+/* Returns the operation number for `ring_sqe`. Registering more than RING_OPERATIONS_MAX is a bug.
+ */
+unsigned ring_register(struct ring *ring, ring_complete *complete, void *context);
+
+/* A submission entry with its user_data set; submits early by itself if the queue is full. The
+ * caller fills it with io_uring_prep_* BEFORE ring_tag, as those clear user_data: struct
+ * io_uring_sqe *sqe = ring_sqe(ring); io_uring_prep_read(sqe, …); ring_tag(sqe, operation, token);
+ */
+struct io_uring_sqe *ring_sqe(struct ring *ring);
+
+static inline void ring_tag(struct io_uring_sqe *sqe, unsigned operation, uint64_t token)
+{
+    io_uring_sqe_set_data64(sqe, (uint64_t)operation << RING_TOKEN_BITS | token);
+}
+
+/* One turn: submits all, waits at most `wait_ns` (0: not at all; UINT64_MAX: until something
+ * happens) for a first completion or a wake, dispatches every completion there is. Returns how
+ * many. */
+unsigned ring_turn(struct ring *ring, uint64_t wait_ns);
+
+/* Any thread: makes a waiting (or the next) ring_turn return. Cheap when the ring is awake. */
+void ring_wake(struct ring *ring);
+
+#endif
