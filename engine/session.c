@@ -1,0 +1,340 @@
+#include "engine/session.h"
+
+#include "engine/shard_state.h"
+
+/* A piece of output: a send buffer with its own header, from the shard's blocks. */
+struct session_block {
+    struct net_tx tx;
+    struct output out;
+    enum block_class class;
+    uint8_t bytes[];
+};
+
+enum { LINGER_MS = 10000 }; /* for the peer's FIN after ours */
+
+uint64_t session_cookie(const struct session *session)
+{
+    return (uint64_t)session->generation << 32 | pool_slot(&session->shard->sessions, session);
+}
+
+struct session *session_of_cookie(struct shard *shard, uint64_t cookie)
+{
+    struct session *session = pool_at(&shard->sessions, (uint32_t)cookie);
+    return session->generation == (uint32_t)(cookie >> 32) ? session : NULL;
+}
+
+/* ------------------------------------------------------------------------------ output ---- */
+
+static void block_release(struct net_tx *tx, void *context)
+{
+    struct shard *shard = context;
+    struct session_block *block = (struct session_block *)(void *)tx;
+    blocks_give(&shard->blocks, block->class, block);
+    shard->progress++;
+}
+
+static bool may_send(const struct session *session)
+{
+    return session->unsent_bytes < session->door->unsent_bytes_max;
+}
+
+void session_flush(struct session *session)
+{
+    struct session_block *block = session->block;
+    if (block == NULL)
+        return;
+    session->block = NULL;
+    if (block->out.size == 0 || (session->flags & (SESSION_GONE | SESSION_FINISHED))) {
+        block_release(&block->tx, session->shard);
+        return;
+    }
+    block->tx.data = block->bytes;
+    block->tx.size = block->out.size;
+    session->unsent_bytes += block->out.size;
+    net_send(session->shard->net, session->conn, &block->tx);
+}
+
+static struct output *take_block(struct session *session, enum block_class class)
+{
+    struct shard *shard = session->shard;
+    session_flush(session);
+    struct session_block *block = blocks_take(&shard->blocks, class);
+    if (block == NULL)
+        return NULL;
+    block->class = class;
+    block->tx.release = block_release;
+    block->tx.context = shard;
+    block->out = (struct output){.data = block->bytes,
+                                 .capacity = block_bytes[class] - (uint32_t)sizeof *block};
+    session->block = block;
+    if (!(session->flags & SESSION_DIRTY)) {
+        session->flags |= SESSION_DIRTY;
+        session->next_dirty = shard->dirty;
+        shard->dirty = session;
+    }
+    return &block->out;
+}
+
+struct output *session_output(struct session *session, uint32_t room, bool must)
+{
+    if (session->block != NULL && output_room(&session->block->out) >= room)
+        return &session->block->out;
+    if (!must && !may_send(session))
+        return NULL;
+    return take_block(session, BLOCK_4K);
+}
+
+/* The smallest block that holds what is left; any block when those have run out. */
+static struct output *take_block_for(struct session *session, size_t size)
+{
+    enum block_class class = BLOCK_4K;
+    while (class < BLOCK_64K && block_bytes[class] - sizeof(struct session_block) < size)
+        class++;
+    struct output *out = take_block(session, class);
+    while (out == NULL && class-- > BLOCK_4K)
+        out = take_block(session, class);
+    return out;
+}
+
+size_t session_write(struct session *session, struct span bytes)
+{
+    size_t written = 0;
+    while (written < bytes.size) {
+        struct output *out = session->block ? &session->block->out : NULL;
+        if (out == NULL || output_room(out) == 0)
+            out = may_send(session) ? take_block_for(session, bytes.size - written) : NULL;
+        if (out == NULL)
+            break;
+        size_t part = bytes.size - written;
+        if (part > output_room(out))
+            part = output_room(out);
+        output_add(out, span_of(bytes.data + written, part));
+        written += part;
+    }
+    return written;
+}
+
+/* --------------------------------------------------------------------- going on and ending ---- */
+
+/* Waits for progress of the shard (room in the log, a block given back, a commit), unless something
+ * particular is sure to come for this session. */
+static void wait_for_progress(struct session *session)
+{
+    if ((session->flags & SESSION_WAITING) || session->unsent_bytes > 0 ||
+        session->door->expects(session))
+        return;
+    session->flags |= SESSION_WAITING;
+    session->next_waiting = session->shard->waiting;
+    session->shard->waiting = session;
+}
+
+void session_wait(struct session *session)
+{
+    session->flags |= SESSION_STUCK;
+    wait_for_progress(session);
+}
+
+static void finish(struct session *session)
+{
+    if (session->flags & (SESSION_FINISHED | SESSION_GONE))
+        return;
+    session_flush(session);
+    session->flags |= SESSION_FINISHED;
+    net_finish(session->shard->net, session->conn);
+    timer_set(&session->shard->timers, &session->timer,
+              shard_now_ms(session->shard) + LINGER_MS);
+}
+
+static size_t feed(struct session *session, struct span input)
+{
+    size_t consumed = 0;
+    session->flags &= (uint8_t)~SESSION_STUCK;
+    for (;;) {
+        struct output *out = session_output(session, SMTP_REPLY_BYTES_MAX, false);
+        if (out == NULL) {
+            session->flags |= SESSION_STUCK;
+            break;
+        }
+        uint32_t before = out->size;
+        size_t taken = session->door->feed(session, span_from(input, consumed), out);
+        consumed += taken;
+        bool full = session->block == NULL || output_room(out) < SMTP_REPLY_BYTES_MAX;
+        if (!full || (taken == 0 && session->block != NULL && out->size == before))
+            break;
+    }
+    return consumed;
+}
+
+static size_t session_received(void *context, struct span bytes)
+{
+    struct session *session = context;
+    struct shard *shard = session->shard;
+    session->active_ms = (uint32_t)shard_now_ms(shard);
+    if (session->flags & SESSION_FINISHED)
+        return bytes.size; /* nothing after QUIT is executed */
+    size_t consumed = feed(session, bytes);
+    if (session->door->wish(session) == SESSION_CLOSE && session->under_way == 0) {
+        finish(session);
+        return bytes.size;
+    }
+    if (consumed < bytes.size)
+        session->flags |= SESSION_PAUSED;
+    if (session->flags & (SESSION_PAUSED | SESSION_STUCK))
+        wait_for_progress(session);
+    return consumed;
+}
+
+void session_pump(struct session *session)
+{
+    if (session->flags & (SESSION_GONE | SESSION_FINISHED))
+        return;
+    bool paused = session->flags & SESSION_PAUSED;
+    session->flags &= (uint8_t)~SESSION_PAUSED;
+    session->door->go_on(session);
+    session_received(session, span_of(NULL, 0));
+    if (session->flags & SESSION_FINISHED)
+        return;
+    if (paused) {
+        net_resume(session->shard->net, session->conn);
+    } else if ((session->flags & SESSION_PEER_DONE) && session->under_way == 0) {
+        finish(session);
+    }
+}
+
+static void session_peer_finished(void *context)
+{
+    struct session *session = context;
+    session->flags |= SESSION_PEER_DONE;
+    if (session->under_way == 0)
+        session_pump(session);
+}
+
+static void session_drained(void *context)
+{
+    struct session *session = context;
+    session->unsent_bytes = 0;
+    if (session->flags & (SESSION_PAUSED | SESSION_STUCK))
+        session_pump(session);
+}
+
+void session_ended(struct session *session)
+{
+    INVARIANT(session->flags & SESSION_GONE);
+    struct shard *shard = session->shard;
+    session->generation++;
+    session->flags = 0;
+    session->door = NULL;
+    pool_give(&shard->sessions, session);
+    shard->progress++;
+}
+
+static void unlink_from(struct session **list, struct session *session, size_t offset)
+{
+    for (;;) {
+        INVARIANT(*list != NULL);
+        if (*list == session)
+            break;
+        list = (struct session **)(void *)((uint8_t *)*list + offset);
+    }
+    *list = *(struct session **)(void *)((uint8_t *)session + offset);
+}
+
+static void session_closed(void *context, enum net_close_reason reason)
+{
+    struct session *session = context;
+    struct shard *shard = session->shard;
+    (void)reason;
+    session->flags |= SESSION_GONE;
+    session_flush(session);
+    if (session->flags & SESSION_DIRTY)
+        unlink_from(&shard->dirty, session, offsetof(struct session, next_dirty));
+    if (session->flags & SESSION_WAITING)
+        unlink_from(&shard->waiting, session, offsetof(struct session, next_waiting));
+    session->flags &= (uint8_t)~(SESSION_DIRTY | SESSION_WAITING | SESSION_PAUSED);
+    timer_cancel(&shard->timers, &session->timer);
+    if (!session->door->close(session))
+        session_ended(session);
+}
+
+/* ----------------------------------------------------------------------------- time ---- */
+
+void session_expired(struct session *session)
+{
+    struct shard *shard = session->shard;
+    if (session->flags & SESSION_FINISHED) {
+        net_abort(shard->net, session->conn);
+        return;
+    }
+    uint32_t patience = session->door->patience_ms(session);
+    uint32_t silent = (uint32_t)shard_now_ms(shard) - session->active_ms;
+    if (silent < patience) {
+        timer_set(&shard->timers, &session->timer, shard_now_ms(shard) + (patience - silent));
+        return;
+    }
+    shard->counters.timeouts++;
+    session_shutdown(session, false);
+}
+
+void session_shutdown(struct session *session, bool force)
+{
+    if (session->flags & SESSION_GONE)
+        return;
+    struct output *out = force ? NULL : session_output(session, SMTP_REPLY_BYTES_MAX, true);
+    if (out == NULL || (session->flags & SESSION_FINISHED)) {
+        if (force || out == NULL)
+            net_abort(session->shard->net, session->conn);
+        return;
+    }
+    session->door->end(session, session->shard->draining, out);
+    finish(session);
+}
+
+/* ------------------------------------------------------------------------------- opening ---- */
+
+/* The session could not begin: nothing of it has reached the network. */
+static void *refuse(struct session *session)
+{
+    struct shard *shard = session->shard;
+    shard->counters.sessions_refused++;
+    if (session->block != NULL)
+        block_release(&session->block->tx, shard);
+    if (session->flags & SESSION_DIRTY)
+        unlink_from(&shard->dirty, session, offsetof(struct session, next_dirty));
+    session->door = NULL;
+    pool_give(&shard->sessions, session);
+    return NULL;
+}
+
+static void *session_opened(void *context, struct net_conn conn, const union net_address *peer)
+{
+    const struct session_listener *listener = context;
+    struct shard *shard = listener->shard;
+    struct session *session = shard->draining ? NULL : pool_take(&shard->sessions);
+    if (session == NULL) {
+        shard->counters.sessions_refused++;
+        return NULL;
+    }
+    uint32_t generation = session->generation ? session->generation : 1;
+    *session = (struct session){.shard = shard,
+                                .door = listener->door,
+                                .conn = conn,
+                                .generation = generation,
+                                .active_ms = (uint32_t)shard_now_ms(shard)};
+    struct output *out = session_output(session, SMTP_REPLY_BYTES_MAX, false);
+    char text[NET_ADDRESS_TEXT_BYTES];
+    if (out == NULL ||
+        !session->door->open(session, span_text(net_address_text(peer, text)), out))
+        return refuse(session);
+    shard->counters.sessions_opened++;
+    timer_set(&shard->timers, &session->timer,
+              shard_now_ms(shard) + session->door->patience_ms(session));
+    return session;
+}
+
+const struct net_handler session_handler = {
+    .opened = session_opened,
+    .received = session_received,
+    .peer_finished = session_peer_finished,
+    .drained = session_drained,
+    .closed = session_closed,
+};

@@ -1,0 +1,284 @@
+#include "engine/shard.h"
+
+#include "base/invariant.h"
+#include "engine/shard_state.h"
+
+#include <stdlib.h>
+
+/* ------------------------------------------------------------------------- from the store ---- */
+
+static bool on_link(void *context, uint32_t owner, struct span mailbox,
+                    const struct store_link *link)
+{
+    struct shard *shard = context;
+    if (owner != shard->index)
+        return mesh_send_link(shard->mesh, shard->index, owner, mailbox, link);
+    store_link_add(shard->log, mailbox, link);
+    return true;
+}
+
+static void on_stored(void *context, uint64_t cookie, uint64_t id, enum status status)
+{
+    struct shard *shard = context;
+    shard->progress++;
+    if (status == STATUS_OK)
+        shard->counters.messages_stored++;
+    else
+        shard->counters.messages_failed++;
+    struct session *session = session_of_cookie(shard, cookie);
+    if (session != NULL)
+        door_smtp_stored(session, id, status);
+}
+
+static void on_expunged(void *context, uint64_t cookie, enum status status)
+{
+    struct shard *shard = context;
+    struct crossing *crossing = (struct crossing *)(uintptr_t)cookie;
+    crossing->status = status;
+    crossing->answered = true;
+    mesh_send_crossing(shard->mesh, crossing->home, crossing);
+}
+
+/* --------------------------------------------------------------------- from other shards ---- */
+
+static void on_mesh_link(void *context, struct span mailbox, const struct store_link *link)
+{
+    struct shard *shard = context;
+    store_link_add(shard->log, mailbox, link);
+}
+
+/* The owner's side of an errand. */
+static void serve_crossing(struct shard *shard, struct crossing *crossing)
+{
+    switch (crossing->kind) {
+    case CROSSING_OPEN:
+        crossing->status =
+            store_maildrop_open(shard->log, span_of(crossing->name, crossing->name_bytes),
+                                &crossing->maildrop);
+        break;
+    case CROSSING_EXPUNGE:
+        store_expunge(shard->log, crossing->maildrop, (uint64_t)(uintptr_t)crossing);
+        return; /* on_expunged answers */
+    case CROSSING_CLOSE:
+        store_maildrop_close(shard->log, crossing->maildrop);
+        crossing->maildrop = NULL;
+        crossing->status = STATUS_OK;
+        break;
+    case CROSSING_PASSWORD:
+        INVARIANT(!"passwords are checked by auth");
+    }
+    crossing->answered = true;
+    mesh_send_crossing(shard->mesh, crossing->home, crossing);
+}
+
+static void on_crossing(void *context, struct crossing *crossing)
+{
+    struct shard *shard = context;
+    shard->progress++;
+    if (crossing->answered)
+        door_pop3_answered(crossing->session, crossing);
+    else
+        serve_crossing(shard, crossing);
+}
+
+/* ------------------------------------------------------------------------------- a turn ---- */
+
+static void fire(void *context, struct timer *timer)
+{
+    (void)context;
+    session_expired(
+        (struct session *)(void *)((uint8_t *)timer - offsetof(struct session, timer)));
+}
+
+/* Sessions that waited for room try again once something has been given back. */
+static void retry_waiting(struct shard *shard)
+{
+    if (shard->waiting == NULL || shard->progress == shard->progress_tried)
+        return;
+    shard->progress_tried = shard->progress;
+    struct session *session = shard->waiting;
+    shard->waiting = NULL;
+    while (session != NULL) {
+        struct session *next = session->next_waiting;
+        session->flags &= (uint8_t)~SESSION_WAITING;
+        session_pump(session);
+        session = next;
+    }
+}
+
+static void flush_dirty(struct shard *shard)
+{
+    struct session *session = shard->dirty;
+    shard->dirty = NULL;
+    while (session != NULL) {
+        struct session *next = session->next_dirty;
+        session->flags &= (uint8_t)~SESSION_DIRTY;
+        session_flush(session);
+        session = next;
+    }
+}
+
+/* A listener that can't be served is better left to the kernel's queue than accepted and dropped. */
+static void pace_accepting(struct shard *shard)
+{
+    bool full = pool_left(&shard->sessions) == 0;
+    if (full != shard->accept_paused && !shard->draining) {
+        shard->accept_paused = full;
+        shard->net->calls->accept_pause(shard->net, full);
+    }
+}
+
+/* Idle sessions end at once, busy ones when they are done, all when the time is up. */
+static void shut_sessions(struct shard *shard)
+{
+    bool force = shard->now_ns >= shard->drain_deadline_ns;
+    for (uint32_t slot = 0; slot < shard->sessions.fresh; slot++) {
+        struct session *session = pool_at(&shard->sessions, slot);
+        if (session->door != NULL && (force || !session->door->busy(session)))
+            session_shutdown(session, force);
+    }
+}
+
+static uint64_t sleep_ns(struct shard *shard, uint64_t wait_ns)
+{
+    if (shard->busy || (shard->waiting && shard->progress != shard->progress_tried))
+        return 0;
+    uint64_t next_ms = timer_wheel_next_ms(&shard->timers);
+    uint64_t now_ms = shard_now_ms(shard);
+    uint64_t timer_ns = next_ms == UINT64_MAX ? UINT64_MAX
+                        : next_ms <= now_ms   ? 0
+                                              : (next_ms - now_ms) * NS_PER_MS;
+    return timer_ns < wait_ns ? timer_ns : wait_ns;
+}
+
+void shard_turn(struct shard *shard, uint64_t wait_ns)
+{
+    static const struct mesh_visitor visits = {.link = on_mesh_link, .crossing = on_crossing};
+    struct mesh_visitor visitor = visits;
+    visitor.context = shard;
+
+    uint64_t sleep = sleep_ns(shard, wait_ns);
+    shard->time_is_told = false;
+    net_poll(shard->net, sleep); /* poll: events feed the sessions */
+    mesh_drain(shard->mesh, shard->index, &visitor); /* what other shards sent */
+    timer_wheel_advance(&shard->timers, shard_now_ms(shard), fire, NULL);
+    shard->busy = store_turn(shard->log); /* commit: settle what is durable, submit the next batch */
+    retry_waiting(shard);
+    if (shard->draining)
+        shut_sessions(shard);
+    mesh_flush(shard->mesh, shard->index);
+    flush_dirty(shard); /* replies of this turn, one send per connection */
+    pace_accepting(shard);
+}
+
+/* --------------------------------------------------------------------------- life and death ---- */
+
+static uint32_t at_least(uint32_t number, uint32_t floor)
+{
+    return number > floor ? number : floor;
+}
+
+/* Working memory follows the number of connections; untouched blocks cost address space only. */
+static enum status init_pools(struct shard *shard)
+{
+    uint32_t connections = shard->config->connections_max;
+    const uint32_t counts[BLOCK_CLASSES] = {
+        [BLOCK_1K] = at_least(connections * 2, 256),
+        [BLOCK_4K] = at_least(connections * 2, 256),
+        [BLOCK_16K] = at_least(connections / 16, 64),
+        [BLOCK_64K] = at_least(connections / 64, 64),
+        [BLOCK_512K] = 8,
+    };
+    enum status status = blocks_init(&shard->blocks, counts);
+    if (status == STATUS_OK)
+        status = pool_init(&shard->sessions, sizeof(struct session), connections);
+    if (status == STATUS_OK)
+        status = pool_init(&shard->pop3_sessions, sizeof(struct session_pop3), connections);
+    if (status == STATUS_OK)
+        status = pool_init(&shard->drafts, sizeof(struct store_draft), connections);
+    return status;
+}
+
+static void free_shard(struct shard *shard)
+{
+    pool_deinit(&shard->drafts);
+    pool_deinit(&shard->pop3_sessions);
+    pool_deinit(&shard->sessions);
+    blocks_deinit(&shard->blocks);
+    free(shard);
+}
+
+enum status shard_open(struct shard **result, const struct shard_config *config, uint32_t index,
+                       struct net *net, struct mesh *mesh)
+{
+    struct shard *shard = calloc(1, sizeof *shard);
+    if (shard == NULL)
+        return STATUS_SYSTEM;
+    *shard = (struct shard){.config = config, .index = index, .net = net, .mesh = mesh};
+    enum status status = init_pools(shard);
+    if (status != STATUS_OK) {
+        free_shard(shard);
+        return status;
+    }
+    timer_wheel_init(&shard->timers, shard_now_ms(shard));
+    mesh_attach(mesh, index, net);
+    *result = shard;
+    return STATUS_OK;
+}
+
+enum status shard_listen(struct shard *shard, enum door_kind kind, const union net_address *address,
+                         const struct net_listener_options *options, union net_address *bound,
+                         struct fault *fault)
+{
+    static const struct door *const doors[DOOR_KINDS] = {
+        [DOOR_SMTP] = &door_smtp, [DOOR_LMTP] = &door_lmtp, [DOOR_POP3] = &door_pop3};
+    if (shard->listeners_count == SHARD_LISTENERS_MAX)
+        return fault_set(fault, STATUS_USAGE, "more than %d listeners", SHARD_LISTENERS_MAX);
+    struct session_listener *listener = &shard->listeners[shard->listeners_count];
+    *listener = (struct session_listener){.shard = shard, .door = doors[kind]};
+    enum status status = shard->net->calls->listen(shard->net, address, options, &session_handler,
+                                                   listener, bound, fault);
+    if (status == STATUS_OK)
+        shard->listeners_count++;
+    return status;
+}
+
+enum status shard_attach(struct shard *shard, struct store *store, struct medium *medium,
+                         struct fault *fault)
+{
+    const struct store_events events = {
+        .link = on_link, .stored = on_stored, .expunged = on_expunged, .context = shard};
+    shard->store = store;
+    return store_log_open(&shard->log, store, shard->index, medium, &events, fault);
+}
+
+void shard_drain(struct shard *shard)
+{
+    if (shard->draining)
+        return;
+    shard->draining = true;
+    shard->drain_deadline_ns = clock_monotonic_ns(shard->config->clock) + shard->config->drain_ms * NS_PER_MS;
+    shard->net->calls->unlisten(shard->net);
+}
+
+bool shard_is_drained(const struct shard *shard)
+{
+    return shard->draining && shard->sessions.taken == 0;
+}
+
+void shard_close(struct shard *shard)
+{
+    if (shard->log != NULL)
+        store_log_close(shard->log);
+    free_shard(shard);
+}
+
+const struct shard_counters *shard_counters(const struct shard *shard)
+{
+    return &shard->counters;
+}
+
+uint32_t shard_sessions(const struct shard *shard)
+{
+    return shard->sessions.taken;
+}

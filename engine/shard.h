@@ -1,0 +1,65 @@
+/* One core: poll, feed, commit, flush. The only place where network, protocols and store meet.
+ *
+ * A shard is a struct with one function, shard_turn; the thread that runs it is only a loop around that,
+ * so a simulation runs any number of shards in one thread. Everything it needs is sized at open; nothing
+ * of it is touched by other threads but its inbox and its queues of links (engine/mesh.h). */
+#ifndef ENGINE_SHARD_H
+#define ENGINE_SHARD_H
+
+#include "base/clock.h"
+#include "engine/auth.h"
+#include "engine/mesh.h"
+#include "engine/net/net.h"
+#include "engine/pop3/server.h"
+#include "engine/recipients.h"
+#include "engine/smtp/server.h"
+#include "storage/store.h"
+
+enum door_kind { DOOR_SMTP, DOOR_LMTP, DOOR_POP3, DOOR_KINDS };
+
+struct shard_config { /* the same for every shard; outlives them */
+    uint32_t connections_max; /* sessions of one shard */
+    struct smtp_config smtp, lmtp;
+    struct pop3_config pop3;
+    const struct recipients *_Atomic *recipients; /* where the present table is; holds NULL: accept all */
+    struct auth *auth;
+    const struct clock *clock;
+    uint32_t drain_ms; /* how long sessions may go on after shard_drain */
+};
+
+struct shard_counters { /* for metrics and the exit line; written by the shard's thread */
+    uint64_t sessions_opened, sessions_refused, messages_stored, messages_failed, logins,
+        login_failures, fetches, timeouts;
+};
+
+struct shard;
+
+/* Makes the shard and its pools. `net` and `mesh` outlive it. */
+enum status shard_open(struct shard **shard, const struct shard_config *config, uint32_t index,
+                       struct net *net, struct mesh *mesh) MUST_CHECK;
+
+/* Starts listening; connections are served once the store is attached and the shard turns. */
+enum status shard_listen(struct shard *shard, enum door_kind door, const union net_address *address,
+                         const struct net_listener_options *options, union net_address *bound,
+                         struct fault *fault) MUST_CHECK;
+
+/* Opens the shard's log; before the first turn. */
+enum status shard_attach(struct shard *shard, struct store *store, struct medium *medium,
+                         struct fault *fault) MUST_CHECK;
+
+/* One turn; waits at most `wait_ns` when there is nothing to do. */
+void shard_turn(struct shard *shard, uint64_t wait_ns);
+
+/* Begins to end: no new connections, idle sessions get 421, messages under way are finished. Sessions that
+ * have not ended after `drain_ms` are cut off. The shard goes on turning until shard_is_drained. */
+void shard_drain(struct shard *shard);
+bool shard_is_drained(const struct shard *shard);
+
+/* Closes the log (vouching for all it holds) and frees everything. The net must be deinitialised
+ * afterwards, by its owner; all sessions have ended by then or are dropped. */
+void shard_close(struct shard *shard);
+
+const struct shard_counters *shard_counters(const struct shard *shard);
+uint32_t shard_sessions(const struct shard *shard);
+
+#endif
