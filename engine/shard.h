@@ -17,6 +17,8 @@
 
 enum door_kind { DOOR_SMTP, DOOR_LMTP, DOOR_POP3, DOOR_KINDS };
 
+#define SHARD_LISTENERS_MAX 32
+
 struct shard_config { /* the same for every shard; outlives them */
     uint32_t connections_max; /* sessions of one shard */
     struct smtp_config smtp, lmtp;

@@ -5,8 +5,6 @@
 #include "engine/session.h"
 #include "engine/shard.h"
 
-#define SHARD_LISTENERS_MAX 32
-
 struct shard {
     const struct shard_config *config;
     uint32_t index;
