@@ -3,6 +3,7 @@
 #include "base/invariant.h"
 #include "tests/sim/world.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum step { STEP_BANNER, STEP_USER, STEP_PASS, STEP_UIDL, STEP_RETR, STEP_DELE, STEP_QUIT };
