@@ -182,7 +182,7 @@ static bool takes_direct(void)
     return fd >= 0;
 }
 
-static const struct io_uring_sqe *last_queued(void)
+static struct io_uring_sqe *last_queued(void)
 {
     const struct io_uring_sq *queue = &bed.ring.uring.sq;
     ck_assert_uint_ne(queue->sqe_head, queue->sqe_tail);
@@ -212,6 +212,61 @@ START_TEST(write_is_synced)
     bed.medium->calls->poll(bed.medium, true);
     ck_assert_uint_eq(op.ended, 1);
     ck_assert_int_eq(op.op.result, BLOCK);
+    bed.medium->calls->close(bed.medium, segment);
+}
+END_TEST
+
+/* The kernel may move less than was asked for: here since the queued operation is cut down. */
+START_TEST(short_write_goes_on)
+{
+    static _Alignas(BLOCK) uint8_t bytes[4 * BLOCK];
+    struct medium_object *segment = must_make_segment(bed.medium, 0, 1, 6 * BLOCK);
+    struct counted_op op = COUNTED_OP;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(i / 512);
+    medium_write(bed.medium, segment, bytes, sizeof bytes, BLOCK, &op.op);
+    for (unsigned cut = 1; cut <= 2; cut++) {
+        last_queued()->len = cut * BLOCK;
+        ring_turn(&bed.ring, UINT64_MAX);
+        ck_assert_uint_eq(op.ended, 0);
+    }
+    bed.medium->calls->poll(bed.medium, true);
+    ck_assert_uint_eq(op.ended, 1);
+    ck_assert_int_eq(op.op.result, sizeof bytes);
+    uint8_t out[6 * BLOCK], expected[6 * BLOCK] = {0};
+    memcpy(expected + BLOCK, bytes, sizeof bytes);
+    ck_assert_int_eq(medium_read_wait(bed.medium, segment, out, sizeof out, 0), sizeof out);
+    ck_assert_mem_eq(out, expected, sizeof out);
+    bed.medium->calls->close(bed.medium, segment);
+}
+END_TEST
+
+START_TEST(write_of_nothing_is_an_error)
+{
+    struct medium_object *segment = must_make_segment(bed.medium, 0, 1, BLOCK);
+    struct counted_op op = COUNTED_OP;
+    medium_write(bed.medium, segment, block, BLOCK, 0, &op.op);
+    last_queued()->len = 0;
+    bed.medium->calls->poll(bed.medium, true);
+    ck_assert_int_eq(op.op.result, -EIO);
+    bed.medium->calls->close(bed.medium, segment);
+}
+END_TEST
+
+START_TEST(short_read_goes_on_to_the_end)
+{
+    uint8_t out[BLOCK + 1];
+    struct medium_object *segment = must_make_segment(bed.medium, 0, 1, BLOCK);
+    struct counted_op op = COUNTED_OP;
+    ck_assert_int_eq(medium_write_wait(bed.medium, segment, block, BLOCK, 0), BLOCK);
+    medium_read(bed.medium, segment, out, sizeof out, 0, &op.op);
+    last_queued()->len = 1000;
+    ring_turn(&bed.ring, UINT64_MAX);
+    ck_assert_uint_eq(op.ended, 0);
+    bed.medium->calls->poll(bed.medium, true);
+    ck_assert_uint_eq(op.ended, 1);
+    ck_assert_int_eq(op.op.result, BLOCK);
+    ck_assert_mem_eq(out, block, BLOCK);
     bed.medium->calls->close(bed.medium, segment);
 }
 END_TEST
@@ -313,6 +368,9 @@ Suite *test_suite(void)
         tcase_add_test(tcase, busy_names_the_process);
         tcase_add_test(tcase, only_the_writer_sweeps);
         tcase_add_test(tcase, write_is_synced);
+        tcase_add_test(tcase, short_write_goes_on);
+        tcase_add_test(tcase, write_of_nothing_is_an_error);
+        tcase_add_test(tcase, short_read_goes_on_to_the_end);
         tcase_add_test(tcase, undurable_write_is_not_synced);
         tcase_add_test(tcase, reads_go_through_the_cache_at_random);
         tcase_add_test(tcase, writing_needs_the_name);
