@@ -56,9 +56,13 @@ void sim_disk_release(struct sim_disk *disk, struct sim_file *file)
     if (--file->users > 0)
         return;
     disk->used_bytes -= file->bytes;
-    if (disk->stale)
-        sim_file_free(disk->stale);
-    disk->stale = file;
+    struct sim_file *forgotten = file;
+    if (file->name.kind == MEDIUM_SEGMENT) {
+        forgotten = disk->stale;
+        disk->stale = file;
+    }
+    if (forgotten)
+        sim_file_free(forgotten);
 }
 
 static void discard(struct sim_disk *disk, struct medium_name name)

@@ -34,7 +34,7 @@ struct sim_disk {
     const struct clock *clock;
     struct random random;
     struct sim_file *files; /* the directory, by shard, kind and number */
-    struct sim_file *stale; /* the last one removed: what a torn spare may turn out to hold */
+    struct sim_file *stale; /* the last segment removed: what a torn spare may turn out to hold */
     uint64_t used_bytes;
     struct sim_event *events;
     uint64_t started; /* events, ever */

@@ -4,9 +4,30 @@
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const struct medium_file_options file_options = {.create = false, .durable = true};
+
+static char ground[32];
+
+void medium_ground_open(const char *parent)
+{
+    snprintf(ground, sizeof ground, "%s/mailrace-XXXXXX", parent);
+    ck_assert_ptr_nonnull(mkdtemp(ground));
+    ck_assert_int_eq(chmod(ground, 0755), 0); /* for tests that give up their privilege */
+}
+
+static int remove_entry(const char *path, const struct stat *about, int kind, struct FTW *place)
+{
+    (void)about, (void)kind, (void)place;
+    return remove(path);
+}
+
+void medium_ground_close(void)
+{
+    ck_assert_int_eq(nftw(ground, remove_entry, 8, FTW_DEPTH | FTW_PHYS), 0);
+}
 
 static uint64_t bed_monotonic_ns(void *context)
 {
@@ -24,11 +45,11 @@ struct medium *medium_bed_another(struct medium_bed *bed)
     return medium;
 }
 
-void medium_bed_open_file(struct medium_bed *bed, const char *parent)
+void medium_bed_open_file(struct medium_bed *bed)
 {
     struct fault fault;
     memset(bed, 0, sizeof *bed);
-    snprintf(bed->directory, sizeof bed->directory, "%s/mailrace-XXXXXX", parent);
+    snprintf(bed->directory, sizeof bed->directory, "%s/XXXXXX", ground);
     ck_assert_ptr_nonnull(mkdtemp(bed->directory));
     ck_assert_msg(ring_open(&bed->ring, 64, &fault) == STATUS_OK, "%s", fault.text);
     bed->medium = medium_bed_another(bed);
@@ -42,12 +63,6 @@ void medium_bed_open_sim(struct medium_bed *bed, const struct sim_disk_options *
     bed->medium = medium_bed_another(bed);
 }
 
-static int remove_entry(const char *path, const struct stat *about, int kind, struct FTW *place)
-{
-    (void)about, (void)kind, (void)place;
-    return remove(path);
-}
-
 void medium_bed_close(struct medium_bed *bed)
 {
     if (bed->medium)
@@ -57,7 +72,6 @@ void medium_bed_close(struct medium_bed *bed)
         return;
     }
     ring_close(&bed->ring);
-    ck_assert_int_eq(nftw(bed->directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 void medium_bed_step(struct medium_bed *bed)

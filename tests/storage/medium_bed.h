@@ -19,12 +19,17 @@ struct medium_bed {
     struct medium *medium;
 };
 
-/* A fresh directory under `parent`, and a medium on it. */
-void medium_bed_open_file(struct medium_bed *bed, const char *parent);
+/* A fresh directory under `parent` for the directories of all beds, removed at the end with all
+ * that is in it. For unchecked fixtures: it must outlive tests that abort. */
+void medium_ground_open(const char *parent);
+void medium_ground_close(void);
+
+/* A fresh directory on the ground, and a medium on it. */
+void medium_bed_open_file(struct medium_bed *bed);
 void medium_bed_open_sim(struct medium_bed *bed, const struct sim_disk_options *options);
 /* Another medium on the same ground: the caller deinitialises it. */
 struct medium *medium_bed_another(struct medium_bed *bed);
-/* Removes everything. bed->medium may be NULL by then. */
+/* bed->medium may be NULL by then. */
 void medium_bed_close(struct medium_bed *bed);
 
 /* Lets a little time pass and polls. */

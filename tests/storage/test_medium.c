@@ -25,16 +25,20 @@ static void fill_noise(void)
     }
 }
 
-static void open_disk(void)
+static void ground_on_disk(void)
 {
-    fill_noise();
-    medium_bed_open_file(&bed, BED_DISK);
+    medium_ground_open(BED_DISK);
 }
 
-static void open_shm(void)
+static void ground_on_shm(void)
+{
+    medium_ground_open(BED_SHM);
+}
+
+static void open_file(void)
 {
     fill_noise();
-    medium_bed_open_file(&bed, BED_SHM);
+    medium_bed_open_file(&bed);
 }
 
 static void open_sim(void)
@@ -478,7 +482,7 @@ START_TEST(closing_under_an_operation_is_a_bug)
 }
 END_TEST
 
-static TCase *on(const char *ground, void (*open)(void))
+static TCase *on(const char *kind, void (*ground)(void), void (*open)(void))
 {
     static const TTest *const *const tests[] = {
         &empty_medium_has_nothing,
@@ -498,7 +502,9 @@ static TCase *on(const char *ground, void (*open)(void))
         &changes_of_one_name_keep_their_order,
         &done_may_start_the_next,
     };
-    TCase *tcase = tcase_create(ground);
+    TCase *tcase = tcase_create(kind);
+    if (ground)
+        tcase_add_unchecked_fixture(tcase, ground, medium_ground_close);
     tcase_add_checked_fixture(tcase, open, close_bed);
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
         tcase_add_test(tcase, *tests[i]);
@@ -511,8 +517,8 @@ static TCase *on(const char *ground, void (*open)(void))
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("medium");
-    suite_add_tcase(suite, on("disk", open_disk));
-    suite_add_tcase(suite, on("shm", open_shm));
-    suite_add_tcase(suite, on("sim", open_sim));
+    suite_add_tcase(suite, on("disk", ground_on_disk, open_file));
+    suite_add_tcase(suite, on("shm", ground_on_shm, open_file));
+    suite_add_tcase(suite, on("sim", NULL, open_sim));
     return suite;
 }
