@@ -7,7 +7,8 @@
  * Received bytes are borrowed for the length of the call; a handler consumes what it wants and
  * returns how much. Consuming less pauses the connection: the backend keeps the rest (bounded: it
  * stops reading from the peer), and delivers it again, in order, after net_resume. Sent buffers
- * belong to the backend from net_send until it calls their release, exactly once, also on errors.
+ * belong to the backend from net_send until it calls their release, exactly once, also on errors
+ * and for stale names, and only from within net_poll or deinit.
  * Close is asynchronous and reported exactly once, last, whatever ended the connection; after it
  * the name is stale. Handlers are never re-entered: calls made inside a handler only queue. Sends
  * are flushed once per turn by net_poll. All calls belong to the shard's thread, except net_wake.
@@ -73,6 +74,17 @@ struct net_listener_options {
     bool reuse_port;  /* one listener per shard on the same port */
 };
 
+/* What a backend has done since it was opened, for metrics. */
+struct net_counters {
+    uint64_t accepted, connected; /* connections that came up */
+    uint64_t turned_away; /* accepted, then closed at once: no slot, or `opened` said NULL */
+    uint64_t refused;     /* net_connect that failed */
+    uint64_t closed;      /* of those that came up */
+    uint64_t bytes_in, bytes_out;
+    uint64_t starved; /* times that a connection had to wait for a receive buffer */
+    uint64_t errors;  /* failures of the system: descriptors, memory, … */
+};
+
 struct net; /* begins with `const struct net_calls *calls` in every implementation */
 
 struct net_calls {
@@ -85,7 +97,8 @@ struct net_calls {
                           union net_address *bound, struct fault *fault);
     /* Stops accepting on every listener; open connections stay. */
     void (*unlisten)(struct net *net);
-    /* Takes over (false) or stops (true) accepting for a while: a shard out of sessions. */
+    /* Stops (true) or takes up (false) accepting for a while: a shard out of sessions. Connections
+     * already accepted by the system may still be opened. */
     void (*accept_pause)(struct net *net, bool pause);
     /* Starts connecting from `source` (NULL: the system's choice); the answer is `opened` or
      * `closed`. AGAIN: no slot left, nothing will be called. */
@@ -102,6 +115,7 @@ struct net_calls {
      * events. */
     void (*poll)(struct net *net, uint64_t wait_ns);
     void (*wake)(struct net *net); /* any thread: the current or next poll returns soon */
+    void (*counters)(const struct net *net, struct net_counters *counters);
     void (*deinit)(
         struct net *net); /* aborts everything; `closed` is called for each open connection */
 };
