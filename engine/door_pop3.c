@@ -59,9 +59,9 @@ static void host_log_in(void *owner, struct span user, struct span password)
     struct session *session = owner;
     struct session_pop3 *mine = session->pop3;
     struct crossing *crossing = &mine->crossing;
-    size_t size = 0;
+    size_t size;
     /* A name that is no mailbox goes on with no name at all: it fails like any other, as slowly. */
-    if (!smtp_mailbox_normalise(user, (char *)crossing->name, &size))
+    if (!smtp_mailbox_normalise(user, true, crossing->name, &size))
         size = 0;
     crossing->name_bytes = (uint32_t)size;
     mine->away = true;

@@ -72,18 +72,18 @@ static struct span domain_of(struct span mailbox)
 static enum status add_line(struct recipients *recipients, struct span line)
 {
     bool whole_domain = line.data[0] == '@';
-    uint8_t name[321] = "@";
+    uint8_t name[SMTP_MAILBOX_BYTES_MAX];
     size_t size = 0;
     if (whole_domain) {
         char with_user[322] = "x";
         if (line.size < 2 || line.size > 256)
             return STATUS_CONFIG;
         memcpy(with_user + 1, line.data, line.size);
-        if (!smtp_mailbox_normalise(span_of(with_user, line.size + 1), (char *)name, &size))
+        if (!smtp_mailbox_normalise(span_of(with_user, line.size + 1), true, name, &size))
             return STATUS_CONFIG;
         size--;
         memmove(name, name + 1, size);
-    } else if (!smtp_mailbox_normalise(line, (char *)name, &size)) {
+    } else if (!smtp_mailbox_normalise(line, true, name, &size)) {
         return STATUS_CONFIG;
     }
     struct span mailbox = span_of(name, size), domain = domain_of(mailbox);

@@ -316,7 +316,7 @@ int store_main(int argc, char **argv)
     char **operands;
     int count;
     bool done = false;
-    const struct action *action;
+    const struct action *action = NULL;
     struct opened opened = {0};
     enum status status =
         options_parse(&command, argc, argv, &flags, &operands, &count, &done, &fault);
