@@ -65,5 +65,4 @@ def main():
     print(f'1..{tap.count}')
 
 
-sys.dont_write_bytecode = True
 main()
