@@ -1,0 +1,152 @@
+"""A disk that is full and a disk that lies: what was acknowledged is served or its loss is named."""
+import os
+import pathlib
+import poplib
+import subprocess
+import time
+import unittest
+
+from cases import FolderCase
+from mailrace import Server, Wire, message, run, segment_flags, text_of, without_trace
+
+SEGMENT_MEGABYTES = 32 if segment_flags() else 256
+
+
+@unittest.skipUnless(os.geteuid() == 0, 'needs root, to mount a small file system')
+class FullDisk(FolderCase):
+    def setUp(self):
+        super().setUp()
+        self.mount = os.path.join(self.folder, 'disk')
+        os.mkdir(self.mount)
+        self.mount_with(SEGMENT_MEGABYTES * 3 // 2)
+        self.addCleanup(subprocess.run, ['umount', '--lazy', self.mount], check=True)
+
+    def mount_with(self, megabytes, remount=''):
+        subprocess.run(['mount', '-t', 'tmpfs', '-o', f'{remount}size={megabytes}m', 'tmpfs',
+                        self.mount], check=True)
+
+    @staticmethod
+    def offer(server, mail):
+        """The reply code to one message."""
+        with server.wire() as wire:
+            wire.command(b'EHLO client.test')
+            wire.send(b'MAIL FROM:<>\r\nRCPT TO:<full@example.test>\r\nDATA\r\n')
+            codes = wire.codes(3)
+            if codes != [250, 250, 354]:
+                return max(codes)
+            return wire.command(mail + b'.')[0]
+
+    def test_full_then_freed(self):
+        mail = message('filling', text_of(1 << 20))
+        with Server(store=os.path.join(self.mount, 'store'), shards=1) as server:
+            codes = [self.offer(server, mail)]
+            while codes[-1] == 250 and len(codes) < 2 * SEGMENT_MEGABYTES:
+                codes.append(self.offer(server, mail))
+            accepted = codes.count(250)
+            self.assertGreater(accepted, SEGMENT_MEGABYTES // 4)
+            self.assertEqual(codes[-1], 452)
+            with server.pop3('full@example.test') as client:
+                self.assertEqual(client.stat()[0], accepted)
+                stored = b'\r\n'.join(client.retr(accepted)[1]) + b'\r\n'
+                client.quit()
+            self.assertTrue(without_trace(stored) == mail)
+
+            self.mount_with(SEGMENT_MEGABYTES * 8, 'remount,')
+            deadline = time.monotonic() + 30
+            while self.offer(server, mail) != 250:
+                self.assertLess(time.monotonic(), deadline, 'no recovery after space was freed')
+                time.sleep(0.2)
+            self.assertEqual(server.count('full@example.test'), accepted + 1)
+            self.assertEqual(server.terminate(), 0)
+            server.start()
+            self.assertEqual(server.count('full@example.test'), accepted + 1)
+
+    def test_no_room_to_begin_with(self):
+        self.mount_with(1, 'remount,')
+        result = run('serve', '--store', os.path.join(self.mount, 'store'), '--accept-all',
+                     '--smtp', '127.0.0.1:0', *segment_flags())
+        self.assertEqual(result.returncode, 74, result.stderr)
+        self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
+        self.assertIn(self.mount, result.stderr)
+
+
+class Damage(FolderCase):
+    """Three messages, each in a batch of its own, and one byte of the second one's body changed."""
+
+    def fill(self, server):
+        self.mails = [message(f'number {number}', b'marker-%d ' % number * 50 + b'\r\n')
+                      for number in range(3)]
+        for number, mail in enumerate(self.mails):
+            server.send(mail, f'user{number}@example.test')
+
+    def damage(self, server):
+        """Returns the segment's path."""
+        for path in sorted(pathlib.Path(server.store).glob('shard-*/*.seg')):
+            data = path.read_bytes()
+            place = data.find(b'marker-1')
+            if place >= 0:
+                with path.open('r+b') as segment:
+                    segment.seek(place + 3)
+                    segment.write(bytes((data[place + 3] ^ 1,)))
+                    os.fsync(segment.fileno())
+                return path
+        return self.fail('the message is in no segment')
+
+    def check_served(self, server):
+        for number in (0, 2):
+            stored, = server.fetch(f'user{number}@example.test')
+            self.assertEqual(without_trace(stored), self.mails[number])
+        with server.pop3('user1@example.test') as client:
+            with self.assertRaisesRegex(poplib.error_proto, '-ERR'):
+                client.retr(1)
+            client.noop()
+            client.quit()
+        with Wire(server.smtp_port) as wire:
+            wire.transaction('user3@example.test')
+            self.assertEqual(wire.command(message('goes on') + b'.')[0], 250)
+        self.assertEqual(server.count('user3@example.test'), 1)
+
+    def test_while_serving(self):
+        with Server(shards=1) as server:
+            self.fill(server)
+            self.damage(server)
+            self.check_served(server)
+
+    def test_found_by_verify_and_survived_by_serve(self):
+        with Server(shards=1) as server:
+            self.fill(server)
+            self.assertEqual(server.terminate(), 0)
+            path = self.damage(server)
+            result = run('store', 'verify', server.store)
+            self.assertEqual(result.returncode, 1, result.stdout + result.stderr)
+            self.assertIn(path.stem, result.stdout)
+            server.start()
+            self.check_served(server)
+            self.assertEqual(server.terminate(), 0)
+            self.assertEqual(run('store', 'verify', server.store).returncode, 1)
+
+    def test_a_torn_tail_is_no_damage(self):
+        with Server(shards=1) as server:
+            self.fill(server)
+            server.kill()
+            server.start()
+            for number, mail in enumerate(self.mails):
+                self.assertEqual([without_trace(raw)
+                                  for raw in server.fetch(f'user{number}@example.test')], [mail])
+            self.assertEqual(server.terminate(), 0)
+            result = run('store', 'verify', server.store)
+            self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+
+    def test_a_store_file_that_is_damaged(self):
+        with Server(shards=1) as server:
+            self.fill(server)
+            self.assertEqual(server.terminate(), 0)
+            path = pathlib.Path(server.store, 'STORE')
+            data = bytearray(path.read_bytes())
+            data[len(data) // 4] ^= 1
+            path.write_bytes(data)
+            for command in (('store', 'info', server.store), tuple(server.command[1:])):
+                result = run(*command)
+                self.assertEqual(result.returncode, 65, result.stderr)
+                self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
+                self.assertIn('STORE', result.stderr)
