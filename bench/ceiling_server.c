@@ -2,7 +2,7 @@
 #include "base/clock.h"
 #include "base/invariant.h"
 #include "bench/ceiling.h"
-#include "bench/commit.h"
+#include "bench/ceiling_commit.h"
 #include "bench/endpoint.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@ struct session {
 struct server {
     const struct ceiling_options *options;
     struct endpoint endpoint;
-    struct commit commit;
+    struct ceiling_commit commit;
     struct session *sessions;
     struct span line, answer;
     uint64_t messages;
@@ -42,7 +42,7 @@ static void end_turn(struct server *server, uint32_t connection)
     }
     session->turn = 0;
     if (server->options->durable)
-        commit_wait(&server->commit, connection);
+        ceiling_commit_wait(&server->commit, connection);
     else
         answer(server, connection);
 }
@@ -57,7 +57,7 @@ static void on_received(void *context, uint32_t connection, struct span bytes)
             (last ? server->options->bytes_in : CEILING_LINE_BYTES) - (size_t)session->got_bytes;
         size_t got = bytes.size < wanted ? bytes.size : wanted;
         if (last && server->options->durable)
-            commit_add(&server->commit, span_of(bytes.data, got));
+            ceiling_commit_add(&server->commit, span_of(bytes.data, got));
         session->got_bytes += (uint32_t)got;
         bytes = span_from(bytes, got);
         if (got == wanted)
@@ -100,7 +100,7 @@ static enum status serve(struct server *server, struct fault *fault)
         if (status != STATUS_OK)
             return status;
         if (server->options->durable)
-            commit_turn(&server->commit);
+            ceiling_commit_turn(&server->commit);
         if (server->commit.fault.status != STATUS_OK) {
             *fault = server->commit.fault;
             return fault->status;
@@ -118,8 +118,9 @@ static enum status run(struct server *server, int listener, int ready, struct fa
     if (status != STATUS_OK)
         return status;
     if (options->durable) {
-        status = commit_open(&server->commit, &server->endpoint.ring, options->file,
-                             (uint32_t)options->connections, (uint32_t)options->bytes_in, fault);
+        status =
+            ceiling_commit_open(&server->commit, &server->endpoint.ring, options->file,
+                                (uint32_t)options->connections, (uint32_t)options->bytes_in, fault);
         if (status != STATUS_OK)
             goto close_endpoint;
         server->commit.durable = answer;
@@ -129,7 +130,7 @@ static enum status run(struct server *server, int listener, int ready, struct fa
     if (status == STATUS_OK)
         status = serve(server, fault);
     if (options->durable)
-        commit_close(&server->commit);
+        ceiling_commit_close(&server->commit);
 close_endpoint:
     endpoint_close(&server->endpoint);
     return status;

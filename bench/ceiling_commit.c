@@ -1,4 +1,4 @@
-#include "bench/commit.h"
+#include "bench/ceiling_commit.h"
 
 #include "base/invariant.h"
 
@@ -19,8 +19,8 @@ static uint32_t round_up(uint32_t bytes)
 
 static void on_written(void *context, uint64_t token, int32_t result, uint32_t flags)
 {
-    struct commit *commit = context;
-    struct commit_batch *batch = &commit->batches[token];
+    struct ceiling_commit *commit = context;
+    struct ceiling_batch *batch = &commit->batches[token];
     (void)flags;
     commit->in_flight = false;
     if (result < 0 || (uint32_t)result != round_up(batch->size)) {
@@ -58,7 +58,7 @@ static enum status fill_file(int file, const char *path, struct fault *fault)
     return status;
 }
 
-static enum status open_batch(struct commit_batch *batch, uint32_t bytes, uint32_t waiters)
+static enum status open_batch(struct ceiling_batch *batch, uint32_t bytes, uint32_t waiters)
 {
     batch->bytes = aligned_alloc(BLOCK_BYTES, bytes);
     batch->waiting = calloc(waiters, sizeof(*batch->waiting));
@@ -68,14 +68,14 @@ static enum status open_batch(struct commit_batch *batch, uint32_t bytes, uint32
     return STATUS_OK;
 }
 
-enum status commit_open(struct commit *commit, struct ring *ring, const char *path,
-                        uint32_t waiters, uint32_t message_bytes, struct fault *fault)
+enum status ceiling_commit_open(struct ceiling_commit *commit, struct ring *ring, const char *path,
+                                uint32_t waiters, uint32_t message_bytes, struct fault *fault)
 {
     uint64_t batch_bytes = (uint64_t)waiters * message_bytes + BLOCK_BYTES;
     if (batch_bytes > FILE_BYTES)
         return fault_set(fault, STATUS_USAGE, "%u messages of %u bytes are more than a batch holds",
                          waiters, message_bytes);
-    *commit = (struct commit){.ring = ring, .batch_bytes = round_up((uint32_t)batch_bytes)};
+    *commit = (struct ceiling_commit){.ring = ring, .batch_bytes = round_up((uint32_t)batch_bytes)};
 
     commit->file = open(path, O_RDWR | O_CREAT | O_DIRECT | O_CLOEXEC, 0600);
     if (commit->file < 0)
@@ -85,14 +85,14 @@ enum status commit_open(struct commit *commit, struct ring *ring, const char *pa
         if (open_batch(&commit->batches[i], commit->batch_bytes, waiters) != STATUS_OK)
             status = fault_set(fault, STATUS_SYSTEM, "no memory for %u messages", waiters);
     if (status != STATUS_OK) {
-        commit_close(commit);
+        ceiling_commit_close(commit);
         return status;
     }
     commit->operation = ring_register(ring, on_written, commit);
     return STATUS_OK;
 }
 
-void commit_close(struct commit *commit)
+void ceiling_commit_close(struct ceiling_commit *commit)
 {
     for (unsigned i = 0; i < 2; i++) {
         free(commit->batches[i].bytes);
@@ -101,23 +101,23 @@ void commit_close(struct commit *commit)
     close(commit->file);
 }
 
-void commit_add(struct commit *commit, struct span piece)
+void ceiling_commit_add(struct ceiling_commit *commit, struct span piece)
 {
-    struct commit_batch *batch = &commit->batches[commit->filling];
+    struct ceiling_batch *batch = &commit->batches[commit->filling];
     INVARIANT(piece.size <= commit->batch_bytes - batch->size);
     memcpy(batch->bytes + batch->size, piece.data, piece.size);
     batch->size += (uint32_t)piece.size;
 }
 
-void commit_wait(struct commit *commit, uint32_t waiter)
+void ceiling_commit_wait(struct ceiling_commit *commit, uint32_t waiter)
 {
-    struct commit_batch *batch = &commit->batches[commit->filling];
+    struct ceiling_batch *batch = &commit->batches[commit->filling];
     batch->waiting[batch->waiting_count++] = waiter;
 }
 
-void commit_turn(struct commit *commit)
+void ceiling_commit_turn(struct ceiling_commit *commit)
 {
-    const struct commit_batch *batch = &commit->batches[commit->filling];
+    const struct ceiling_batch *batch = &commit->batches[commit->filling];
     if (commit->in_flight || batch->waiting_count == 0)
         return;
     uint32_t bytes = round_up(batch->size);
