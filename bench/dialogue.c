@@ -1,0 +1,123 @@
+#include "bench/dialogue.h"
+
+#include "base/invariant.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ENVELOPE (DIALOGUE_MAIL | DIALOGUE_RCPT | DIALOGUE_DATA)
+#define LINE_BYTES 78u /* with CRLF */
+
+#define MAIL_LINE "MAIL FROM:<load@example.test>\r\n"
+#define RCPT_LINE "RCPT TO:<user%u@example.test>\r\n"
+#define DATA_LINE "DATA\r\n"
+
+static const char headers[] = "From: load@example.test\r\n"
+                              "To: undisclosed-recipients:;\r\n"
+                              "Date: Mon, 23 Nov 2026 16:00:00 +0000\r\n"
+                              "Message-ID: <load@example.test>\r\n"
+                              "Subject: a message to measure with\r\n"
+                              "\r\n";
+
+static const struct dialogue_turn plain[] = {
+    {DIALOGUE_MAIL, "2"},
+    {DIALOGUE_RCPT, "2"},
+    {DIALOGUE_DATA, "3"},
+    {DIALOGUE_BODY, "2"},
+};
+static const struct dialogue_turn pipelined[] = {{ENVELOPE, "223"}, {DIALOGUE_BODY, "2"}};
+static const struct dialogue_turn chained = {DIALOGUE_BODY | ENVELOPE, "2223"};
+
+static const struct dialogue_script scripts[] = {
+    [DIALOGUE_PLAIN] = {plain, 4, NULL},
+    [DIALOGUE_PIPELINED] = {pipelined, 2, NULL},
+    [DIALOGUE_CHAINED] = {pipelined, 2, &chained},
+};
+
+enum { ENVELOPE_LINES = 3 };
+static const unsigned envelope_parts[ENVELOPE_LINES] = {DIALOGUE_MAIL, DIALOGUE_RCPT,
+                                                        DIALOGUE_DATA};
+
+struct dialogue_user {
+    char text[96]; /* the lines of an envelope to this user, one after the other */
+    uint8_t ends[ENVELOPE_LINES];
+};
+
+static void user_init(struct dialogue_user *user, uint32_t number)
+{
+    int size = snprintf(user->text, sizeof(user->text), MAIL_LINE RCPT_LINE DATA_LINE, number);
+    INVARIANT(size > 0 && (size_t)size < sizeof(user->text));
+    user->ends[0] = sizeof(MAIL_LINE) - 1;
+    user->ends[1] = (uint8_t)((size_t)size - (sizeof(DATA_LINE) - 1));
+    user->ends[2] = (uint8_t)size;
+}
+
+/* Lines of letters; none begins with a dot, the last one is as short as it must be. */
+static size_t payload_write(uint8_t *out, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        size_t column = i % LINE_BYTES;
+        out[i] = (uint8_t)('a' + (i / LINE_BYTES + column) % 26);
+        if (column == LINE_BYTES - 2 && i + 1 < size)
+            out[i] = '\r';
+        if (column == LINE_BYTES - 1)
+            out[i] = '\n';
+    }
+    out[size - 2] = '\r';
+    out[size - 1] = '\n';
+    return size;
+}
+
+static enum status body_open(struct dialogue *dialogue, size_t size)
+{
+    static const char end[] = ".\r\n";
+    INVARIANT(size >= 2);
+    dialogue->body = malloc(sizeof(headers) + size + sizeof(end));
+    if (!dialogue->body)
+        return STATUS_SYSTEM;
+    memcpy(dialogue->body, headers, sizeof(headers) - 1);
+    size_t at = sizeof(headers) - 1;
+    at += payload_write(dialogue->body + at, size);
+    memcpy(dialogue->body + at, end, sizeof(end) - 1);
+    dialogue->body_bytes = at + sizeof(end) - 1;
+    return STATUS_OK;
+}
+
+enum status dialogue_open(struct dialogue *dialogue, enum dialogue_kind kind, uint32_t users,
+                          size_t size, struct fault *fault)
+{
+    *dialogue = (struct dialogue){.script = scripts[kind], .user_count = users};
+    dialogue->users = calloc(users, sizeof(*dialogue->users));
+    if (!dialogue->users || body_open(dialogue, size) != STATUS_OK) {
+        dialogue_close(dialogue);
+        return fault_set(fault, STATUS_SYSTEM, "no memory for messages of %zu bytes", size);
+    }
+    for (uint32_t user = 0; user < users; user++)
+        user_init(&dialogue->users[user], user);
+    return STATUS_OK;
+}
+
+void dialogue_close(struct dialogue *dialogue)
+{
+    free(dialogue->users);
+    free(dialogue->body);
+}
+
+struct span dialogue_envelope(const struct dialogue *dialogue, unsigned parts, uint32_t user)
+{
+    const struct dialogue_user *lines = &dialogue->users[user];
+    size_t start = 0, end = 0;
+    for (unsigned i = 0; i < ENVELOPE_LINES; i++) {
+        if (!(parts & envelope_parts[i]))
+            continue;
+        if (end == 0)
+            start = i > 0 ? lines->ends[i - 1] : 0;
+        end = lines->ends[i];
+    }
+    return span_of(lines->text + start, end - start);
+}
+
+struct span dialogue_body(const struct dialogue *dialogue, unsigned parts)
+{
+    return parts & DIALOGUE_BODY ? span_of(dialogue->body, dialogue->body_bytes) : SPAN("");
+}
