@@ -1,4 +1,5 @@
-/* POP3 behind a door: log-ins go to auth and to the mailbox's owner, messages come from the store. */
+/* POP3 behind a door: log-ins go to auth and to the mailbox's owner, messages come from the store.
+ */
 #include "engine/shard_state.h"
 
 #include "engine/smtp/address.h"
@@ -68,9 +69,9 @@ static void host_log_in(void *owner, struct span user, struct span password)
     crossing->kind = CROSSING_PASSWORD;
     crossing->home = session->shard->index;
     crossing->session = session;
-    enum status status = auth_submit(session->shard->config->auth,
-                                     span_of(crossing->name, crossing->name_bytes), password, 0,
-                                     password_checked, session);
+    enum status status =
+        auth_submit(session->shard->config->auth, span_of(crossing->name, crossing->name_bytes),
+                    password, 0, password_checked, session);
     if (status != STATUS_OK)
         password_checked(session, 0, status);
 }
@@ -131,8 +132,7 @@ static void send_piece(struct session *session)
     mine->piece = span_from(mine->piece, written);
     struct output *out = NULL;
     if (mine->piece.size > 0 ||
-        (mine->last &&
-         (out = session_output(session, POP3_REPLY_BYTES_MAX, false)) == NULL)) {
+        (mine->last && (out = session_output(session, POP3_REPLY_BYTES_MAX, false)) == NULL)) {
         session_wait(session);
         return;
     }

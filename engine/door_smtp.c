@@ -51,8 +51,8 @@ static enum status host_store(void *owner, const struct smtp_message *message)
         .received_ns = shard->wall_ns,
         .stuffed = message->stuffed,
         .header_bytes = message->header_bytes,
-        .flags = (message->eight_bit ? STORE_EIGHT_BIT : 0u) |
-                 (message->smtputf8 ? STORE_SMTPUTF8 : 0u),
+        .flags =
+            (message->eight_bit ? STORE_EIGHT_BIT : 0u) | (message->smtputf8 ? STORE_SMTPUTF8 : 0u),
     };
     struct store_draft *draft = session->smtp.draft ? session->smtp.draft : &shard->no_draft;
     enum status status = store_append(shard->log, draft, &record, session_cookie(session));
@@ -81,8 +81,8 @@ const struct smtp_host door_smtp_host = {
 
 /* ------------------------------------------------------------------ what the shard asks ---- */
 
-static bool open_with(struct session *session, const struct smtp_config *config,
-                      struct span client, struct output *out)
+static bool open_with(struct session *session, const struct smtp_config *config, struct span client,
+                      struct output *out)
 {
     smtp_open(smtp(session), config, &session->shard->blocks, session, client, false, out);
     return true;
@@ -157,8 +157,8 @@ void door_smtp_stored(struct session *session, uint64_t id, enum status status)
 }
 
 #define SMTP_DOOR                                                                                  \
-    .unsent_bytes_max = 4096, .feed = feed, .go_on = go_on, .wish = wish, .expects = expects, .busy = busy,        \
-    .patience_ms = patience_ms, .end = end, .close = close
+    .unsent_bytes_max = 4096, .feed = feed, .go_on = go_on, .wish = wish, .expects = expects,      \
+    .busy = busy, .patience_ms = patience_ms, .end = end, .close = close
 
 const struct door door_smtp = {.name = "smtp", .open = open_smtp, SMTP_DOOR};
 const struct door door_lmtp = {.name = "lmtp", .open = open_lmtp, SMTP_DOOR};

@@ -1,9 +1,10 @@
-/* Where other threads leave things for a shard: an intrusive list, any number of writers, one reader.
+/* Where other threads leave things for a shard: an intrusive list, any number of writers, one
+ * reader.
  *
- * A Treiber stack taken whole (Treiber, 1986): pushing is one compare-and-swap, taking one exchange, so
- * there is no ABA. Never full, as every item brings its own link; bounded because every session
- * owns exactly one crossing. Links of messages, which are many, go through the mesh's bounded queues
- * instead. */
+ * A Treiber stack taken whole (Treiber, 1986): pushing is one compare-and-swap, taking one
+ * exchange, so there is no ABA. Never full, as every item brings its own link; bounded because
+ * every session owns exactly one crossing. Links of messages, which are many, go through the mesh's
+ * bounded queues instead. */
 #ifndef ENGINE_INBOX_H
 #define ENGINE_INBOX_H
 

@@ -9,7 +9,8 @@
 struct mesh_shard {
     _Alignas(64) struct inbox inbox;
     struct net *net;
-    bool *woken; /* by destination: links were sent since the last flush; this shard's thread only */
+    bool
+        *woken; /* by destination: links were sent since the last flush; this shard's thread only */
 };
 
 struct mesh {

@@ -1,12 +1,14 @@
 /* What crosses between shards: one bounded queue of links per ordered pair, one inbox per shard.
  *
- * A link (a durable message for a mailbox owned elsewhere) is copied into the queue of its pair and may
- * be refused when that is full. A crossing (open this maildrop, expunge it, close it; a password was
- * checked) belongs to a session, goes by pointer and comes back by pointer: it is never refused.
+ * A link (a durable message for a mailbox owned elsewhere) is copied into the queue of its pair and
+ * may be refused when that is full. A crossing (open this maildrop, expunge it, close it; a
+ * password was checked) belongs to a session, goes by pointer and comes back by pointer: it is
+ * never refused.
  *
- * The promise that a client which has seen 250 finds its message rests on the order in mesh_drain: take
- * the crossings first, then drain every queue of links, then answer the crossings. A link published
- * before a reply was sent is in its queue before any login that was caused by that reply arrives. */
+ * The promise that a client which has seen 250 finds its message rests on the order in mesh_drain:
+ * take the crossings first, then drain every queue of links, then answer the crossings. A link
+ * published before a reply was sent is in its queue before any login that was caused by that reply
+ * arrives. */
 #ifndef ENGINE_MESH_H
 #define ENGINE_MESH_H
 
@@ -25,8 +27,8 @@ enum crossing_kind {
     CROSSING_CLOSE,    /* to the owner: free list and lock */
 };
 
-/* One session's errand at another shard (or its own). While it is away nobody but its receiver touches
- * it; `answered` tells the way back. */
+/* One session's errand at another shard (or its own). While it is away nobody but its receiver
+ * touches it; `answered` tells the way back. */
 struct crossing {
     struct inbox_item item; /* first */
     enum crossing_kind kind;
@@ -41,6 +43,7 @@ struct crossing {
 
 struct mesh;
 
+/* `queue_bytes` for the links of each pair. SYSTEM: no memory. */
 enum status mesh_open(struct mesh **mesh, uint32_t shards, size_t queue_bytes) MUST_CHECK;
 void mesh_close(struct mesh *mesh);
 /* Names the net that wakes a shard; before any traffic to it. */

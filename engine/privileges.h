@@ -4,8 +4,8 @@
 
 #include "base/status.h"
 
-/* The whole process becomes `user` with its groups, for good; `directory` is created if absent and given
- * to that user first. ABSENT: no such user; DENIED: not root. */
+/* The whole process becomes `user` with its groups, for good; `directory` is created if absent and
+ * given to that user first. ABSENT: no such user; DENIED: not root. */
 enum status privileges_drop(const char *user, const char *directory,
                             struct fault *fault) MUST_CHECK;
 

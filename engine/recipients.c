@@ -12,8 +12,8 @@ struct entry {
     uint8_t name[320];
 };
 
-/* An open-addressing table, at most half full. Domains stand in it twice: as "@domain" when everything
- * there is taken, and as "domain" to tell an unknown user from a foreign domain. */
+/* An open-addressing table, at most half full. Domains stand in it twice: as "@domain" when
+ * everything there is taken, and as "domain" to tell an unknown user from a foreign domain. */
 struct recipients {
     size_t places; /* a power of two */
     size_t count;
@@ -59,7 +59,8 @@ static bool add(struct recipients *recipients, struct span name)
     return true;
 }
 
-/* The domain of a normalised mailbox: after the last '@', which a quoted local part may hold too. */
+/* The domain of a normalised mailbox: after the last '@', which a quoted local part may hold too.
+ */
 static struct span domain_of(struct span mailbox)
 {
     for (size_t i = mailbox.size; i-- > 0;)
@@ -108,8 +109,8 @@ static enum status load_lines(struct recipients *recipients, FILE *file, const c
     size_t capacity = 0;
     enum status status = STATUS_OK;
     ssize_t size;
-    for (unsigned number = 1;
-         status == STATUS_OK && (size = getline(&line, &capacity, file)) >= 0; number++) {
+    for (unsigned number = 1; status == STATUS_OK && (size = getline(&line, &capacity, file)) >= 0;
+         number++) {
         struct span entry = trimmed(line, size);
         if (entry.size == 0 || entry.data[0] == '#')
             continue;

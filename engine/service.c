@@ -102,8 +102,8 @@ static enum status member_listen(struct member *member)
     status = net_uring_open(&member->net, &member->ring, &net_options, fault);
     if (status != STATUS_OK)
         return status;
-    status = shard_open(&member->shard, &service->config, member->index, member->net,
-                        service->mesh);
+    status =
+        shard_open(&member->shard, &service->config, member->index, member->net, service->mesh);
     if (status != STATUS_OK)
         return fault_set(fault, status, "no memory for a shard of %u connections",
                          options->connections_max);
@@ -261,8 +261,9 @@ static void print_start(const struct service *service)
     }
     log_info("%u shard%s, store %s, %s", service->members_count,
              service->members_count == 1 ? "" : "s", options->store_directory,
-             medium_file_is_direct(service->members[0].medium) ? "direct I/O"
-                                                               : "no direct I/O: write and fdatasync");
+             medium_file_is_direct(service->members[0].medium)
+                 ? "direct I/O"
+                 : "no direct I/O: write and fdatasync");
     if (!options->durable)
         log_warning("DURABILITY IS OFF (--durability none): mail acknowledged now may be lost");
     log_info("ready");
@@ -282,7 +283,8 @@ static void reload(struct service *service)
             log_error("%s; the old recipients stay", fault.text);
             return;
         }
-        /* Shards look at the table only inside a turn; the one replaced last time is long unused. */
+        /* Shards look at the table only inside a turn; the one replaced last time is long unused.
+         */
         if (service->retired != NULL)
             recipients_free(service->retired);
         service->retired = atomic_exchange(&service->recipients, fresh);
@@ -459,7 +461,8 @@ enum status service_run(const struct service_options *given, struct fault *fault
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
-    signal(SIGPIPE, SIG_IGN);
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigaction(SIGPIPE, &ignore, NULL);
 
     enum status status = prepare(&service, fault);
     uint32_t shards = service.members_count;

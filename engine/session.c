@@ -89,9 +89,9 @@ static struct output *take_block_for(struct session *session, size_t size)
 {
     enum block_class class = BLOCK_4K;
     while (class < BLOCK_64K && block_bytes[class] - sizeof(struct session_block) < size)
-        class++;
+        class ++;
     struct output *out = take_block(session, class);
-    while (out == NULL && class-- > BLOCK_4K)
+    while (out == NULL && class -- > BLOCK_4K)
         out = take_block(session, class);
     return out;
 }
@@ -141,8 +141,7 @@ static void finish(struct session *session)
     session_flush(session);
     session->flags |= SESSION_FINISHED;
     net_finish(session->shard->net, session->conn);
-    timer_set(&session->shard->timers, &session->timer,
-              shard_now_ms(session->shard) + LINGER_MS);
+    timer_set(&session->shard->timers, &session->timer, shard_now_ms(session->shard) + LINGER_MS);
 }
 
 static size_t feed(struct session *session, struct span input)
@@ -250,7 +249,7 @@ static void session_closed(void *context, enum net_close_reason reason)
         unlink_from(&shard->dirty, session, offsetof(struct session, next_dirty));
     if (session->flags & SESSION_WAITING)
         unlink_from(&shard->waiting, session, offsetof(struct session, next_waiting));
-    session->flags &= (uint8_t)~(SESSION_DIRTY | SESSION_WAITING | SESSION_PAUSED);
+    session->flags &= (uint8_t) ~(SESSION_DIRTY | SESSION_WAITING | SESSION_PAUSED);
     timer_cancel(&shard->timers, &session->timer);
     if (!session->door->close(session))
         session_ended(session);
@@ -322,8 +321,7 @@ static void *session_opened(void *context, struct net_conn conn, const union net
                                 .active_ms = (uint32_t)shard_now_ms(shard)};
     struct output *out = session_output(session, SMTP_REPLY_BYTES_MAX, false);
     char text[NET_ADDRESS_TEXT_BYTES];
-    if (out == NULL ||
-        !session->door->open(session, span_text(net_address_text(peer, text)), out))
+    if (out == NULL || !session->door->open(session, span_text(net_address_text(peer, text)), out))
         return refuse(session);
     shard->counters.sessions_opened++;
     timer_set(&shard->timers, &session->timer,

@@ -1,7 +1,9 @@
-/* One connection's session inside a shard: a protocol behind a door, its output of the turn, its timer.
+/* One connection's session inside a shard: a protocol behind a door, its output of the turn, its
+ * timer.
  *
- * Private to engine/shard.c, session.c and the doors. A door adapts one sans-I/O protocol session to the
- * shard: it is the table through which the shard feeds bytes and learns what the session wishes. */
+ * Private to engine/shard.c, session.c and the doors. A door adapts one sans-I/O protocol session
+ * to the shard: it is the table through which the shard feeds bytes and learns what the session
+ * wishes. */
 #ifndef ENGINE_SESSION_H
 #define ENGINE_SESSION_H
 
@@ -17,7 +19,8 @@ enum session_wish { SESSION_GO_ON, SESSION_CLOSE };
 
 struct door {
     const char *name;
-    uint32_t unsent_bytes_max; /* output the peer has not taken before the session is made to wait */
+    uint32_t
+        unsent_bytes_max; /* output the peer has not taken before the session is made to wait */
     /* False: no room for what the protocol needs; nothing was taken. */
     bool (*open)(struct session *session, struct span client, struct output *out);
     size_t (*feed)(struct session *session, struct span input, struct output *out);
@@ -27,24 +30,26 @@ struct door {
     /* Some answer is on its way that will call session_pump. */
     bool (*expects)(const struct session *session);
     uint32_t (*patience_ms)(const struct session *session);
-    /* The peer was silent for too long, or (`shutdown`) the shard is draining: says so, then closes. */
+    /* The peer was silent for too long, or (`shutdown`) the shard is draining: says so, then
+     * closes. */
     void (*end)(struct session *session, bool shutdown, struct output *out);
     /* In the middle of something that a draining shard should let it finish. */
     bool (*busy)(const struct session *session);
-    /* False once everything was given back; true: something is still away, session_ended follows. */
+    /* False once everything was given back; true: something is still away, session_ended follows.
+     */
     bool (*close)(struct session *session);
 };
 
 extern const struct door door_smtp, door_lmtp, door_pop3;
 
 enum session_flag {
-    SESSION_PAUSED = 1 << 0,   /* consumed less than it got: net_resume is owed */
-    SESSION_WAITING = 1 << 1,  /* on the shard's list of those to try again after progress */
-    SESSION_DIRTY = 1 << 2,    /* has output of this turn: on the shard's list to flush */
-    SESSION_FINISHED = 1 << 3, /* we have said everything; net_finish was called */
-    SESSION_GONE = 1 << 4,     /* the connection is closed */
+    SESSION_PAUSED = 1 << 0,    /* consumed less than it got: net_resume is owed */
+    SESSION_WAITING = 1 << 1,   /* on the shard's list of those to try again after progress */
+    SESSION_DIRTY = 1 << 2,     /* has output of this turn: on the shard's list to flush */
+    SESSION_FINISHED = 1 << 3,  /* we have said everything; net_finish was called */
+    SESSION_GONE = 1 << 4,      /* the connection is closed */
     SESSION_PEER_DONE = 1 << 5, /* the peer will send nothing more */
-    SESSION_STUCK = 1 << 6,    /* had more to say than there was room for */
+    SESSION_STUCK = 1 << 6,     /* had more to say than there was room for */
 };
 
 struct session_pop3 {
@@ -52,12 +57,12 @@ struct session_pop3 {
     struct store_fetch fetch;
     struct maildrop *maildrop;
     struct crossing crossing; /* our errand */
-    bool away;       /* the crossing is at another thread: nothing may be freed */
-    bool fetching;   /* between store_fetch_start and its end */
-    bool answered;   /* pop3_fetched was called: what follows are pieces */
-    bool last;       /* no piece after this one is wanted */
-    uint32_t index;  /* of the message being fetched */
-    struct span piece; /* what is left to send of the present piece */
+    bool away;                /* the crossing is at another thread: nothing may be freed */
+    bool fetching;            /* between store_fetch_start and its end */
+    bool answered;            /* pop3_fetched was called: what follows are pieces */
+    bool last;                /* no piece after this one is wanted */
+    uint32_t index;           /* of the message being fetched */
+    struct span piece;        /* what is left to send of the present piece */
 };
 
 struct session {
@@ -88,14 +93,15 @@ struct session_listener {
 };
 extern const struct net_handler session_handler;
 
-/* Where to write a reply: at least `room` bytes, or NULL when no block is free or the peer leaves too
- * much unread; `must`: however much that is. */
+/* Where to write a reply: at least `room` bytes, or NULL when no block is free or the peer leaves
+ * too much unread; `must`: however much that is. */
 struct output *session_output(struct session *session, uint32_t room, bool must);
 /* Appends as much of the bytes as blocks and the peer allow; returns how many. */
 size_t session_write(struct session *session, struct span bytes);
 /* Calls session_pump once there is room again. */
 void session_wait(struct session *session);
-/* Something the session waited for has happened: lets it go on with what input and output it has. */
+/* Something the session waited for has happened: lets it go on with what input and output it has.
+ */
 void session_pump(struct session *session);
 /* Hands the turn's output to the network. */
 void session_flush(struct session *session);

@@ -52,9 +52,8 @@ static void serve_crossing(struct shard *shard, struct crossing *crossing)
 {
     switch (crossing->kind) {
     case CROSSING_OPEN:
-        crossing->status =
-            store_maildrop_open(shard->log, span_of(crossing->name, crossing->name_bytes),
-                                &crossing->maildrop);
+        crossing->status = store_maildrop_open(
+            shard->log, span_of(crossing->name, crossing->name_bytes), &crossing->maildrop);
         break;
     case CROSSING_EXPUNGE:
         store_expunge(shard->log, crossing->maildrop, (uint64_t)(uintptr_t)crossing);
@@ -86,8 +85,7 @@ static void on_crossing(void *context, struct crossing *crossing)
 static void fire(void *context, struct timer *timer)
 {
     (void)context;
-    session_expired(
-        (struct session *)(void *)((uint8_t *)timer - offsetof(struct session, timer)));
+    session_expired((struct session *)(void *)((uint8_t *)timer - offsetof(struct session, timer)));
 }
 
 /* Sessions that waited for room try again once something has been given back. */
@@ -118,7 +116,8 @@ static void flush_dirty(struct shard *shard)
     }
 }
 
-/* A listener that can't be served is better left to the kernel's queue than accepted and dropped. */
+/* A listener that can't be served is better left to the kernel's queue than accepted and dropped.
+ */
 static void pace_accepting(struct shard *shard)
 {
     bool full = pool_left(&shard->sessions) == 0;
@@ -159,10 +158,11 @@ void shard_turn(struct shard *shard, uint64_t wait_ns)
 
     uint64_t sleep = sleep_ns(shard, wait_ns);
     shard->time_is_told = false;
-    net_poll(shard->net, sleep); /* poll: events feed the sessions */
+    net_poll(shard->net, sleep);                     /* poll: events feed the sessions */
     mesh_drain(shard->mesh, shard->index, &visitor); /* what other shards sent */
     timer_wheel_advance(&shard->timers, shard_now_ms(shard), fire, NULL);
-    shard->busy = store_turn(shard->log); /* commit: settle what is durable, submit the next batch */
+    shard->busy =
+        store_turn(shard->log); /* commit: settle what is durable, submit the next batch */
     retry_waiting(shard);
     if (shard->draining)
         shut_sessions(shard);
@@ -171,7 +171,8 @@ void shard_turn(struct shard *shard, uint64_t wait_ns)
     pace_accepting(shard);
 }
 
-/* --------------------------------------------------------------------------- life and death ---- */
+/* --------------------------------------------------------------------------- life and death ----
+ */
 
 static uint32_t at_least(uint32_t number, uint32_t floor)
 {
@@ -257,7 +258,8 @@ void shard_drain(struct shard *shard)
     if (shard->draining)
         return;
     shard->draining = true;
-    shard->drain_deadline_ns = clock_monotonic_ns(shard->config->clock) + shard->config->drain_ms * NS_PER_MS;
+    shard->drain_deadline_ns =
+        clock_monotonic_ns(shard->config->clock) + shard->config->drain_ms * NS_PER_MS;
     shard->net->calls->unlisten(shard->net);
 }
 

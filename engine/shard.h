@@ -1,8 +1,9 @@
 /* One core: poll, feed, commit, flush. The only place where network, protocols and store meet.
  *
- * A shard is a struct with one function, shard_turn; the thread that runs it is only a loop around that,
- * so a simulation runs any number of shards in one thread. Everything it needs is sized at open; nothing
- * of it is touched by other threads but its inbox and its queues of links (engine/mesh.h). */
+ * A shard is a struct with one function, shard_turn; the thread that runs it is only a loop around
+ * that, so a simulation runs any number of shards in one thread. Everything it needs is sized at
+ * open; nothing of it is touched by other threads but its inbox and its queues of links
+ * (engine/mesh.h). */
 #ifndef ENGINE_SHARD_H
 #define ENGINE_SHARD_H
 
@@ -19,11 +20,12 @@ enum door_kind { DOOR_SMTP, DOOR_LMTP, DOOR_POP3, DOOR_KINDS };
 
 #define SHARD_LISTENERS_MAX 32
 
-struct shard_config { /* the same for every shard; outlives them */
+struct shard_config {         /* the same for every shard; outlives them */
     uint32_t connections_max; /* sessions of one shard */
     struct smtp_config smtp, lmtp;
     struct pop3_config pop3;
-    const struct recipients *_Atomic *recipients; /* where the present table is; holds NULL: accept all */
+    const struct recipients *_Atomic
+        *recipients; /* where the present table is; holds NULL: accept all */
     struct auth *auth;
     const struct clock *clock;
     uint32_t drain_ms; /* how long sessions may go on after shard_drain */
@@ -52,8 +54,9 @@ enum status shard_attach(struct shard *shard, struct store *store, struct medium
 /* One turn; waits at most `wait_ns` when there is nothing to do. */
 void shard_turn(struct shard *shard, uint64_t wait_ns);
 
-/* Begins to end: no new connections, idle sessions get 421, messages under way are finished. Sessions that
- * have not ended after `drain_ms` are cut off. The shard goes on turning until shard_is_drained. */
+/* Begins to end: no new connections, idle sessions get 421, messages under way are finished.
+ * Sessions that have not ended after `drain_ms` are cut off. The shard goes on turning until
+ * shard_is_drained. */
 void shard_drain(struct shard *shard);
 bool shard_is_drained(const struct shard *shard);
 

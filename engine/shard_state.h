@@ -13,20 +13,20 @@ struct shard {
     struct store *store;
     struct store_log *log;
     struct blocks blocks;
-    struct pool sessions;      /* struct session */
-    struct pool pop3_sessions; /* struct session_pop3 */
-    struct pool drafts;        /* struct store_draft */
+    struct pool sessions;        /* struct session */
+    struct pool pop3_sessions;   /* struct session_pop3 */
+    struct pool drafts;          /* struct store_draft */
     struct store_draft no_draft; /* of messages that arrive whole: always empty */
     struct timer_wheel timers;
-    uint64_t now_ns, wall_ns;  /* read once per turn, at its first event: see shard_tell_time */
+    uint64_t now_ns, wall_ns; /* read once per turn, at its first event: see shard_tell_time */
     bool time_is_told;
-    uint64_t progress;         /* counts what may let a waiting session go on */
+    uint64_t progress; /* counts what may let a waiting session go on */
     uint64_t progress_tried;
     struct session *dirty, *waiting;
     struct clock_date_cache date;
     struct session_listener listeners[SHARD_LISTENERS_MAX];
     uint32_t listeners_count;
-    bool busy;                 /* the store has work that only another turn can do */
+    bool busy; /* the store has work that only another turn can do */
     bool accept_paused;
     bool draining;
     uint64_t drain_deadline_ns;

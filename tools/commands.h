@@ -1,4 +1,5 @@
-/* The subcommands of the one binary: each takes its own argv (argv[0] is its name), returns an exit code. */
+/* The subcommands of the one binary: each takes its own argv (argv[0] is its name), returns an exit
+ * code. */
 #ifndef TOOLS_COMMANDS_H
 #define TOOLS_COMMANDS_H
 

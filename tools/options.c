@@ -44,16 +44,16 @@ static bool with_unit(const char *text, const struct unit *units, uint64_t *resu
 
 bool size_parse(const char *text, uint64_t *bytes)
 {
-    static const struct unit units[] = {{"", 1},          {"k", 1 << 10}, {"K", 1 << 10},
-                                        {"m", 1 << 20},   {"M", 1 << 20}, {"g", 1 << 30},
-                                        {"G", 1 << 30},   {NULL, 0}};
+    static const struct unit units[] = {{"", 1},        {"k", 1 << 10}, {"K", 1 << 10},
+                                        {"m", 1 << 20}, {"M", 1 << 20}, {"g", 1 << 30},
+                                        {"G", 1 << 30}, {NULL, 0}};
     return with_unit(text, units, bytes);
 }
 
 bool duration_parse(const char *text, uint64_t *ms)
 {
-    static const struct unit units[] = {{"ms", 1},     {"s", 1000},    {"", 1000},
-                                        {"m", 60000},  {"h", 3600000}, {NULL, 0}};
+    static const struct unit units[] = {{"ms", 1},    {"s", 1000},    {"", 1000},
+                                        {"m", 60000}, {"h", 3600000}, {NULL, 0}};
     return with_unit(text, units, ms);
 }
 
@@ -77,9 +77,8 @@ static void print_help(const struct command *command)
 static enum status bad_value(const struct command *command, const struct option_row *row,
                              const char *text, struct fault *fault)
 {
-    return fault_set(fault, STATUS_USAGE,
-                     "--%s: '%s' is not a valid %s; see mailrace %s --help", row->name, text,
-                     row->argument, command->name);
+    return fault_set(fault, STATUS_USAGE, "--%s: '%s' is not a valid %s; see mailrace %s --help",
+                     row->name, text, row->argument, command->name);
 }
 
 static enum status apply(const struct command *command, const struct option_row *row, void *values,
@@ -132,10 +131,10 @@ enum status options_parse(const struct command *command, int argc, char **argv, 
     struct option longs[ROWS_MAX + 2] = {0};
     INVARIANT(command->rows_count <= ROWS_MAX);
     for (size_t i = 0; i < command->rows_count; i++)
-        longs[i] = (struct option){
-            .name = command->rows[i].name,
-            .has_arg = command->rows[i].argument ? required_argument : no_argument,
-            .val = (int)(256 + i)};
+        longs[i] =
+            (struct option){.name = command->rows[i].name,
+                            .has_arg = command->rows[i].argument ? required_argument : no_argument,
+                            .val = (int)(256 + i)};
     longs[command->rows_count] = (struct option){.name = "help", .val = 'h'};
     opterr = 0;
     optind = 1;
@@ -147,8 +146,7 @@ enum status options_parse(const struct command *command, int argc, char **argv, 
         }
         if (code < 256)
             return refused(command, argv, code, fault);
-        enum status status =
-            apply(command, &command->rows[code - 256], values, optarg, fault);
+        enum status status = apply(command, &command->rows[code - 256], values, optarg, fault);
         if (status != STATUS_OK)
             return status;
     }

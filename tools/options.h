@@ -1,6 +1,7 @@
 /* Command-line flags as a table: one row parses, checks, explains and documents one flag.
  *
- * Built on getopt_long. A wrong flag or value gets one line that names it and where help is (exit 64). */
+ * Built on getopt_long. A wrong flag or value gets one line that names it and where help is (exit
+ * 64). */
 #ifndef TOOLS_OPTIONS_H
 #define TOOLS_OPTIONS_H
 
@@ -38,8 +39,8 @@ struct command {
     int operands_min, operands_max;
 };
 
-/* Fills `values`; `operands` points into argv. Prints the help and sets *done on --help. USAGE with its
- * line in `fault` otherwise. */
+/* Fills `values`; `operands` points into argv. Prints the help and sets *done on --help. USAGE with
+ * its line in `fault` otherwise. */
 enum status options_parse(const struct command *command, int argc, char **argv, void *values,
                           char ***operands, int *operands_count, bool *done,
                           struct fault *fault) MUST_CHECK;

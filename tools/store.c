@@ -52,7 +52,8 @@ static void close_store(struct opened *opened)
     ring_close(&opened->ring);
 }
 
-/* A mailbox name for a line of output: escaped, so that no name can pretend to be something else. */
+/* A mailbox name for a line of output: escaped, so that no name can pretend to be something else.
+ */
 static const char *printable(struct span mailbox, char out[1300])
 {
     return log_escape(mailbox, out, 1300);
@@ -76,13 +77,13 @@ static void add_stats(struct store_stats *sum, const struct store_stats *one)
 
 static void print_stats(const char *name, const struct store_stats *stats, bool json)
 {
-    const char *format =
-        json ? "{\"shard\": \"%s\", \"segments\": %" PRIu64 ", \"bytes\": %" PRIu64
-               ", \"messages\": %" PRIu64 ", \"links\": %" PRIu64 ", \"mailboxes\": %" PRIu64
-               ", \"live_bytes\": %" PRIu64 ", \"dead_bytes\": %" PRIu64
-               ", \"torn_tails\": %" PRIu64 ", \"corrupt\": %" PRIu64 "}"
-             : "%-8s%10" PRIu64 "%16" PRIu64 "%12" PRIu64 "%12" PRIu64 "%11" PRIu64 "%16" PRIu64
-               "%16" PRIu64 "%6" PRIu64 "%9" PRIu64 "\n";
+    const char *format = json ? "{\"shard\": \"%s\", \"segments\": %" PRIu64 ", \"bytes\": %" PRIu64
+                                ", \"messages\": %" PRIu64 ", \"links\": %" PRIu64
+                                ", \"mailboxes\": %" PRIu64 ", \"live_bytes\": %" PRIu64
+                                ", \"dead_bytes\": %" PRIu64 ", \"torn_tails\": %" PRIu64
+                                ", \"corrupt\": %" PRIu64 "}"
+                              : "%-8s%10" PRIu64 "%16" PRIu64 "%12" PRIu64 "%12" PRIu64 "%11" PRIu64
+                                "%16" PRIu64 "%16" PRIu64 "%6" PRIu64 "%9" PRIu64 "\n";
     printf(format, name, stats->segments, stats->bytes, stats->messages, stats->links,
            stats->mailboxes, stats->live_bytes, stats->dead_bytes, stats->torn_tails,
            stats->corrupt_batches + stats->corrupt_records);
@@ -122,7 +123,8 @@ static enum status run_info(struct opened *opened, const struct store_flags *fla
     return STATUS_OK;
 }
 
-/* ----------------------------------------------------------------------------- mailboxes, ls ---- */
+/* ----------------------------------------------------------------------------- mailboxes, ls ----
+ */
 
 static void print_mailbox(void *context, struct span mailbox, uint32_t count, uint64_t octets)
 {
@@ -268,8 +270,8 @@ static const struct action {
     int operands; /* after DIR */
     int failed;   /* exit code for damage, where it is not the status's own */
 } actions[] = {
-    {"info", run_info, 0, 0},  {"mailboxes", run_mailboxes, 0, 0}, {"ls", run_ls, 1, 0},
-    {"cat", run_cat, 1, 0},    {"verify", run_verify, 0, 1},
+    {"info", run_info, 0, 0}, {"mailboxes", run_mailboxes, 0, 0}, {"ls", run_ls, 1, 0},
+    {"cat", run_cat, 1, 0},   {"verify", run_verify, 0, 1},
 };
 
 static const struct option_row rows[] = {
@@ -301,9 +303,10 @@ static enum status find_action(char **operands, int count, const struct action *
             *action = &actions[i];
             if (count == 2 + actions[i].operands)
                 return STATUS_OK;
-            return fault_set(fault, STATUS_USAGE, "store %s takes %d operand%s; see mailrace store "
-                             "--help", operands[0], 1 + actions[i].operands,
-                             actions[i].operands ? "s" : "");
+            return fault_set(fault, STATUS_USAGE,
+                             "store %s takes %d operand%s; see mailrace store "
+                             "--help",
+                             operands[0], 1 + actions[i].operands, actions[i].operands ? "s" : "");
         }
     return fault_set(fault, STATUS_USAGE, "there is no 'store %s'; see mailrace store --help",
                      operands[0]);

@@ -1,7 +1,7 @@
 #include "tools/unstuff.h"
 
-/* Takes out a dot that begins a line; the final ".CRLF" loses its CRLF with it. Returns how many bytes
- * of the input are dealt with. */
+/* Takes out a dot that begins a line; the final ".CRLF" loses its CRLF with it. Returns how many
+ * bytes of the input are dealt with. */
 static size_t begin_line(struct unstuff *unstuff, struct span wire)
 {
     if (!unstuff->after_dot) {

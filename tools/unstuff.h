@@ -7,12 +7,13 @@
 
 #include <stdio.h>
 
-struct unstuff { /* zeroed memory is the beginning of a message */
+struct unstuff {      /* zeroed memory is the beginning of a message */
     bool inside_line; /* the next byte does not begin a line */
     bool after_dot;   /* a dot began this line and was taken out */
 };
 
 /* Writes what `wire` stands for. False when the file can't take it. */
-bool unstuff_write(struct unstuff *unstuff, struct span wire, FILE *file) __attribute__((warn_unused_result));
+bool unstuff_write(struct unstuff *unstuff, struct span wire, FILE *file)
+    __attribute__((warn_unused_result));
 
 #endif

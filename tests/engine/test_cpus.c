@@ -23,8 +23,8 @@ END_TEST
 
 START_TEST(refuses_what_is_no_list)
 {
-    static const char *const rows[] = {"", "x", "0,", ",0", "0-", "-1", "0x", "0 ", "1023",
-                                       "99999999999999999999"};
+    static const char *const rows[] = {"",   "x",  "0,", ",0",   "0-",
+                                       "-1", "0x", "0 ", "1023", "99999999999999999999"};
     struct cpus cpus = {.count = 77};
     struct fault fault = {0};
     ck_assert_int_eq(cpus_parse(rows[_i], &cpus, &fault), STATUS_USAGE);

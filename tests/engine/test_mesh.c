@@ -117,8 +117,8 @@ START_TEST(links_come_before_crossings_that_follow_them)
 }
 END_TEST
 
-/* A writer thread publishes a link and then sends a crossing; whenever the reader sees the crossing it
- * must have seen the link. */
+/* A writer thread publishes a link and then sends a crossing; whenever the reader sees the crossing
+ * it must have seen the link. */
 enum { ROUNDS = 20000 };
 
 struct race {

@@ -63,7 +63,7 @@ START_TEST(holds_many)
 {
     char *text = malloc(40 * 20000), *end = text;
     for (int i = 0; i < 20000; i++)
-        end += sprintf(end, "user%d@example.test\n", i);
+        end += snprintf(end, 40, "user%d@example.test\n", i);
     struct recipients *recipients = load(text);
     free(text);
     for (int i = 0; i < 20001; i += 1) {
@@ -78,8 +78,8 @@ END_TEST
 
 START_TEST(names_the_bad_line)
 {
-    static const char *const files[] = {"a@b.test\n<x@y.test>\n", "ok@a.test\n@\n", "\na b@c.test\n",
-                                        "x@y.test\n@@\n"};
+    static const char *const files[] = {"a@b.test\n<x@y.test>\n", "ok@a.test\n@\n",
+                                        "\na b@c.test\n", "x@y.test\n@@\n"};
     struct recipients *recipients = NULL;
     struct fault fault;
     write_file(files[_i]);

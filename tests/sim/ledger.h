@@ -1,5 +1,5 @@
-/* What the simulated clients know: every message sent, how it ended, what was deleted. The checker of the
- * simulation knows nothing else: not the log, not the index, only what a client saw.
+/* What the simulated clients know: every message sent, how it ended, what was deleted. The checker
+ * of the simulation knows nothing else: not the log, not the index, only what a client saw.
  *
  * A message's body is made from its number alone, so any copy can be compared byte for byte. */
 #ifndef TESTS_SIM_LEDGER_H
@@ -26,7 +26,7 @@ enum ledger_deletion {
 
 struct ledger_message {
     enum ledger_outcome outcome;
-    uint8_t mailboxes; /* a bit each */
+    uint8_t mailboxes;                   /* a bit each */
     uint8_t deletions[LEDGER_MAILBOXES]; /* enum ledger_deletion */
     uint8_t seen[LEDGER_MAILBOXES];      /* in the final inspection */
     char uidls[LEDGER_MAILBOXES][24];    /* once seen, for ever the same */
@@ -47,7 +47,8 @@ uint32_t ledger_add(struct ledger *ledger, uint8_t mailboxes, uint32_t bytes, ui
 /* The message's body in wire form through the final ".\r\n". Valid until the next call. */
 struct span ledger_body(struct ledger *ledger, uint32_t number);
 
-/* A copy came back from `mailbox`: `wire` is what RETR sent. Says what is wrong, or NULL. Returns its number. */
+/* A copy came back from `mailbox`: `wire` is what RETR sent. Says what is wrong, or NULL. Returns
+ * its number. */
 const char *ledger_check_copy(struct ledger *ledger, uint32_t mailbox, struct span wire,
                               struct span uidl, uint32_t *number);
 

@@ -1,5 +1,5 @@
-/* A simulated reader: fetches everything of a mailbox, checks every copy, deletes some, and leaves by
- * QUIT or without. The inspector is a reader that deletes nothing and counts. */
+/* A simulated reader: fetches everything of a mailbox, checks every copy, deletes some, and leaves
+ * by QUIT or without. The inspector is a reader that deletes nothing and counts. */
 #include "base/invariant.h"
 #include "tests/sim/world.h"
 

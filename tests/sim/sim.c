@@ -1,12 +1,12 @@
-/* The simulation: many seeds of a mixed SMTP and POP3 workload with faults and power cuts, each checked
- * against the promises of the store.
+/* The simulation: many seeds of a mixed SMTP and POP3 workload with faults and power cuts, each
+ * checked against the promises of the store.
  *
  *   sim                       a thousand seeds from 1, and the determinism test: TAP
  *   sim --seeds FIRST COUNT   those seeds: TAP
  *   sim --seed N              one, with what happened
  *
- * Every seed runs in a process of its own: what a crash leaves behind goes with it, and an abort is a
- * finding like any other. */
+ * Every seed runs in a process of its own: what a crash leaves behind goes with it, and an abort is
+ * a finding like any other. */
 #include "tests/sim/world.h"
 
 #include <inttypes.h>
@@ -224,7 +224,8 @@ int main(int argc, char **argv)
         return 64;
     }
     printf("TAP version 13\n1..2\n");
-    printf("%s 1 - the same seed gives the same trace twice\n", same_trace_twice() ? "ok" : "not ok");
+    printf("%s 1 - the same seed gives the same trace twice\n",
+           same_trace_twice() ? "ok" : "not ok");
     printf("%s 2 - %" PRIu64 " seeds from %" PRIu64 " keep every promise\n",
            run_seeds(first, count) ? "ok" : "not ok", count, first);
     return 0;

@@ -1,12 +1,20 @@
-/* A simulated sender. Each connection sends a few messages, in one of three ways: a command at a time,
- * in pipelined groups, or several whole messages in one burst of BDAT; sometimes it breaks off. */
+/* A simulated sender. Each connection sends a few messages, in one of three ways: a command at a
+ * time, in pipelined groups, or several whole messages in one burst of BDAT; sometimes it breaks
+ * off. */
 #include "base/invariant.h"
 #include "tests/sim/world.h"
 
 #include <stdlib.h>
 
-enum expectation { EXPECT_BANNER, EXPECT_HELLO, EXPECT_MAIL, EXPECT_RCPT, EXPECT_DATA, EXPECT_END,
-                   EXPECT_QUIT };
+enum expectation {
+    EXPECT_BANNER,
+    EXPECT_HELLO,
+    EXPECT_MAIL,
+    EXPECT_RCPT,
+    EXPECT_DATA,
+    EXPECT_END,
+    EXPECT_QUIT
+};
 
 enum way { WAY_STEPS, WAY_PIPELINE, WAY_BURST, WAYS };
 
@@ -154,7 +162,7 @@ static void answered(struct actor *actor, enum expectation what, uint32_t number
         break;
     case EXPECT_RCPT:
         if (code != '2')
-            message->mailboxes &= (uint8_t)~(1u << mailbox);
+            message->mailboxes &= (uint8_t) ~(1u << mailbox);
         if (sender->way == WAY_STEPS)
             next_step(actor, number, mailbox + 1);
         break;

@@ -108,8 +108,7 @@ static void boot_shard(struct world *world, uint32_t index)
          "shard");
     must(shard_listen(world->shards[index], DOOR_SMTP, &smtp, &listen, NULL, &fault), fault.text);
     must(shard_listen(world->shards[index], DOOR_POP3, &pop3, &listen, NULL, &fault), fault.text);
-    must(shard_attach(world->shards[index], world->store, world->media[index], &fault),
-         fault.text);
+    must(shard_attach(world->shards[index], world->store, world->media[index], &fault), fault.text);
 }
 
 void world_boot(struct world *world)
@@ -136,8 +135,8 @@ void world_boot(struct world *world)
     world->up = true;
 }
 
-/* What is left of a dead process is not freed: like the real thing, it dies with its memory, here with
- * the simulation's own process. */
+/* What is left of a dead process is not freed: like the real thing, it dies with its memory, here
+ * with the simulation's own process. */
 void world_crash(struct world *world)
 {
     INVARIANT(world->up);
@@ -314,8 +313,8 @@ void actor_send(struct actor *actor, struct span bytes)
     struct sent *sent = malloc(sizeof *sent + bytes.size);
     INVARIANT(sent != NULL && bytes.size > 0);
     memcpy(sent->bytes, bytes.data, bytes.size);
-    sent->tx = (struct net_tx){
-        .data = sent->bytes, .size = (uint32_t)bytes.size, .release = release_sent};
+    sent->tx =
+        (struct net_tx){.data = sent->bytes, .size = (uint32_t)bytes.size, .release = release_sent};
     net_send(actor->world->clients, actor->conn, &sent->tx);
 }
 

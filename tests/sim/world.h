@@ -1,7 +1,7 @@
 /* A whole installation in one thread: shards, disk, network, clients and clock, all from one seed.
  *
- * The server side is the real engine (shards, sessions, store) on net_sim and medium_sim; only threads,
- * crypt and the kernel are missing. The clients are actors that keep the ledger. */
+ * The server side is the real engine (shards, sessions, store) on net_sim and medium_sim; only
+ * threads, crypt and the kernel are missing. The clients are actors that keep the ledger. */
 #ifndef TESTS_SIM_WORLD_H
 #define TESTS_SIM_WORLD_H
 
@@ -83,7 +83,7 @@ struct actor {
     const struct actor_kind *kind;
     struct world *world;
     struct net_conn conn;
-    bool open, busy; /* connected; between start and closed */
+    bool open, busy;  /* connected; between start and closed */
     uint64_t wake_ns; /* starts again then */
     uint32_t input_bytes;
     uint8_t *input;
@@ -93,7 +93,8 @@ struct actor {
 struct actor *actor_open(struct world *world, const struct actor_kind *kind, size_t state_bytes);
 void actor_connect(struct actor *actor, uint16_t port);
 void actor_send(struct actor *actor, struct span bytes);
-void actor_print(struct actor *actor, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void actor_print(struct actor *actor, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 void actor_hang_up(struct actor *actor, bool abruptly);
 
 extern const struct actor_kind actor_smtp, actor_pop3;

@@ -65,14 +65,22 @@ END_TEST
 START_TEST(names_what_is_wrong)
 {
     static char *const rows[][3] = {
-        {"--nosuch", NULL, "--nosuch"},  {"--number", NULL, "--number"},
-        {"--number", "1", "--number"},   {"--number", "10", "--number"},
-        {"--number", "-3", "--number"},  {"--number", "3x", "--number"},
-        {"--size", "0", "--size"},       {"--size", "2M", "--size"},
-        {"--size", "1.5k", "--size"},    {"--size", "99999999999999999999", "--size"},
-        {"--size", "17179869184G", "--size"}, {"--duration", "2h", "--duration"},
-        {"--duration", "1d", "--duration"}, {"--flag=yes", NULL, "--flag=yes"},
-        {"--call", "this", "--call"},    {"one", "two", "two"},
+        {"--nosuch", NULL, "--nosuch"},
+        {"--number", NULL, "--number"},
+        {"--number", "1", "--number"},
+        {"--number", "10", "--number"},
+        {"--number", "-3", "--number"},
+        {"--number", "3x", "--number"},
+        {"--size", "0", "--size"},
+        {"--size", "2M", "--size"},
+        {"--size", "1.5k", "--size"},
+        {"--size", "99999999999999999999", "--size"},
+        {"--size", "17179869184G", "--size"},
+        {"--duration", "2h", "--duration"},
+        {"--duration", "1d", "--duration"},
+        {"--flag=yes", NULL, "--flag=yes"},
+        {"--call", "this", "--call"},
+        {"one", "two", "two"},
     };
     char *argv[] = {"test", rows[_i][0], rows[_i][1], NULL};
     struct values values = {0};
