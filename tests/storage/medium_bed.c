@@ -131,3 +131,31 @@ bool medium_holds(struct medium *medium, struct medium_name name, struct span by
     medium->calls->close(medium, object);
     return same;
 }
+
+static void listing_visit(void *context, struct medium_name name, uint64_t bytes)
+{
+    struct listing *listing = context;
+    ck_assert_uint_lt(listing->count, sizeof listing->seen / sizeof *listing->seen);
+    listing->seen[listing->count].name = name;
+    listing->seen[listing->count++].bytes = bytes;
+}
+
+struct listing medium_list(struct medium *medium)
+{
+    struct listing listing = {.count = 0};
+    struct fault fault = {.text = ""};
+    enum status status = medium->calls->list(medium, listing_visit, &listing, &fault);
+    ck_assert_msg(status == STATUS_OK, "%s", fault.text);
+    return listing;
+}
+
+bool listing_has(const struct listing *listing, struct medium_name name, uint64_t bytes)
+{
+    unsigned times = 0;
+    for (unsigned i = 0; i < listing->count; i++) {
+        struct medium_name seen = listing->seen[i].name;
+        times += seen.kind == name.kind && seen.shard == name.shard && seen.number == name.number &&
+                 listing->seen[i].bytes == bytes;
+    }
+    return times == 1;
+}

@@ -82,4 +82,17 @@ bool medium_has(struct medium *medium, struct medium_name name);
 /* Whether the object holds exactly this. */
 bool medium_holds(struct medium *medium, struct medium_name name, struct span bytes);
 
+/* What the medium lists: at most 16 objects. */
+struct listing {
+    unsigned count;
+    struct {
+        struct medium_name name;
+        uint64_t bytes;
+    } seen[16];
+};
+
+struct listing medium_list(struct medium *medium);
+/* Whether it has exactly one such entry. */
+bool listing_has(const struct listing *listing, struct medium_name name, uint64_t bytes);
+
 #endif

@@ -57,41 +57,6 @@ static void close_object(struct medium_object *object)
     bed.medium->calls->close(bed.medium, object);
 }
 
-struct listing {
-    unsigned count;
-    struct {
-        struct medium_name name;
-        uint64_t bytes;
-    } seen[16];
-};
-
-static void listing_visit(void *context, struct medium_name name, uint64_t bytes)
-{
-    struct listing *listing = context;
-    ck_assert_uint_lt(listing->count, 16);
-    listing->seen[listing->count].name = name;
-    listing->seen[listing->count++].bytes = bytes;
-}
-
-static struct listing list(void)
-{
-    struct listing listing = {.count = 0};
-    struct fault fault;
-    ck_assert_int_eq(bed.medium->calls->list(bed.medium, listing_visit, &listing, &fault),
-                     STATUS_OK);
-    return listing;
-}
-
-static bool listed(const struct listing *listing, struct medium_name name, uint64_t bytes)
-{
-    unsigned times = 0;
-    for (unsigned i = 0; i < listing->count; i++)
-        times += listing->seen[i].name.kind == name.kind &&
-                 listing->seen[i].name.shard == name.shard &&
-                 listing->seen[i].name.number == name.number && listing->seen[i].bytes == bytes;
-    return times == 1;
-}
-
 START_TEST(empty_medium_has_nothing)
 {
     const struct medium_name names[] = {store_name(), segment_name(0, 1), hint_name(0, 1),
@@ -103,7 +68,7 @@ START_TEST(empty_medium_has_nothing)
         ck_assert_int_eq(medium_remove_wait(bed.medium, names[i]), -ENOENT);
     }
     ck_assert_int_eq(medium_adopt_wait(bed.medium, 0, 1), -ENOENT);
-    ck_assert_uint_eq(list().count, 0);
+    ck_assert_uint_eq(medium_list(bed.medium).count, 0);
     ck_assert_uint_gt(bed.medium->calls->space_left(bed.medium), SEGMENT_BYTES);
     bed.medium->calls->poll(bed.medium, true); /* nothing under way: does not wait */
 }
@@ -152,7 +117,7 @@ START_TEST(publish_replaces_atomically)
     ck_assert_int_eq(medium_read_wait(bed.medium, old, out, SEGMENT_BYTES, 0), 5000);
     ck_assert_mem_eq(out, noise, 5000);
     close_object(old);
-    ck_assert_uint_eq(list().count, 1);
+    ck_assert_uint_eq(medium_list(bed.medium).count, 1);
 }
 END_TEST
 
@@ -167,7 +132,7 @@ START_TEST(prepared_spare_reads_as_zeroes)
         ck_assert_int_eq(medium_write_wait(bed.medium, spare, noise, BLOCK, 0), BLOCK);
         close_object(spare); /* dirty now, and to be emptied by the next */
     }
-    ck_assert_uint_eq(list().count, 1);
+    ck_assert_uint_eq(medium_list(bed.medium).count, 1);
 }
 END_TEST
 
@@ -270,7 +235,7 @@ START_TEST(removed_object_is_readable_while_open)
     ck_assert_int_eq(medium_remove_wait(bed.medium, hint_name(0, 1)), 0);
     ck_assert_int_eq(medium_remove_wait(bed.medium, hint_name(0, 1)), -ENOENT);
     ck_assert(!medium_has(bed.medium, segment_name(0, 1)));
-    ck_assert_uint_eq(list().count, 0);
+    ck_assert_uint_eq(medium_list(bed.medium).count, 0);
     ck_assert_int_eq(medium_read_wait(bed.medium, segment, out, BLOCK, 0), BLOCK);
     ck_assert_mem_eq(out, noise, BLOCK);
     ck_assert_int_eq(medium_read_wait(bed.medium, hint, out, BLOCK, 0), 100);
@@ -287,14 +252,14 @@ START_TEST(list_names_every_object)
     close_object(must_make_segment(bed.medium, 0, 1, BLOCK));
     close_object(must_make_segment(bed.medium, 0, 2, 2 * BLOCK));
     ck_assert_int_eq(medium_prepare_wait(bed.medium, 7, 3 * BLOCK), 0);
-    struct listing listing = list();
+    struct listing listing = medium_list(bed.medium);
     ck_assert_uint_eq(listing.count, 6);
-    ck_assert(listed(&listing, store_name(), 64));
-    ck_assert(listed(&listing, hint_name(7, 123456789), 0));
-    ck_assert(listed(&listing, hint_name(1023, 1), 5));
-    ck_assert(listed(&listing, segment_name(0, 1), BLOCK));
-    ck_assert(listed(&listing, segment_name(0, 2), 2 * BLOCK));
-    ck_assert(listed(&listing, spare_name(7), 3 * BLOCK));
+    ck_assert(listing_has(&listing, store_name(), 64));
+    ck_assert(listing_has(&listing, hint_name(7, 123456789), 0));
+    ck_assert(listing_has(&listing, hint_name(1023, 1), 5));
+    ck_assert(listing_has(&listing, segment_name(0, 1), BLOCK));
+    ck_assert(listing_has(&listing, segment_name(0, 2), 2 * BLOCK));
+    ck_assert(listing_has(&listing, spare_name(7), 3 * BLOCK));
 }
 END_TEST
 
