@@ -167,7 +167,7 @@ def man_pages(tree):
     yield from (('man/mailrace.1', 1, 'is missing'),) if 'man/mailrace.1' not in tree else ()
     for path, text in c_files(tree, ('.c',)).items():
         if path.startswith('tools/'):
-            for name in re.findall(r'^int (?:command|cmd|tool|mailrace)_(\w+)\(', text, re.M):
+            for name in re.findall(r'^int (\w+)_main\(', text, re.MULTILINE):
                 if f'man/mailrace-{name}.1' not in tree:
                     yield path, 1, f'man/mailrace-{name}.1 is missing'
 
