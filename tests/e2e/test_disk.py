@@ -1,4 +1,4 @@
-"""A disk that is full and a disk that lies: what was acknowledged is served or its loss is named."""
+"""A disk that is full and one that lies: what was acknowledged is served, or its loss is named."""
 import os
 import pathlib
 import poplib
