@@ -61,8 +61,8 @@ SENDERS = (swaks, curl_smtp, smtplib_client, raw_socket)
 
 def smtp_source(server, messages, connections, size, recipients=1, to='load@example.test'):
     """Postfix's load generator on reused connections; fails unless every message is accepted."""
-    command('smtp-source', '-s', connections, '-m', messages, '-l', size, '-d', '-N', '-r',
-            recipients, '-f', 'sender@example.test', '-t', to,
+    command('smtp-source', '-s', connections, '-m', messages, '-l', size, '-d', '-r', recipients,
+            '-f', 'sender@example.test', '-t', to,
             f'127.0.0.1:{server.smtp_port}', seconds=600)
 
 

@@ -15,6 +15,7 @@ import time
 
 START_SECONDS = 60
 STOP_SECONDS = 60
+SEGMENT_MEGABYTES = 16  # no test needs 256 MiB of zeroes
 
 ROOT = pathlib.Path(__file__).parents[2]
 LONG = bool(os.environ.get('MAILRACE_LONG'))
@@ -61,7 +62,7 @@ class Server:
         self.command += ['--passwd', str(passwd)] if passwd else ['--any-password']
         self.command += ['--recipients', str(recipients)] if recipients else ['--accept-all']
         self.command += ['--shards', str(shards)] if shards else []
-        self.command += [*segment_flags(), *map(str, flags)]
+        self.command += ['--segment', f'{SEGMENT_MEGABYTES}M', *map(str, flags)]
         self.process = None
         self.lines = []
 
@@ -218,17 +219,6 @@ class Wire:
             code, text = self.command(line)
             if not 200 <= code < 400:
                 raise AssertionError(f'{line!r} answered {code} {text}')
-
-
-_SEGMENT_FLAGS = []
-
-
-def segment_flags():
-    """Small segments where the program can make them: a test needs no 256 MiB of zeroes."""
-    if not _SEGMENT_FLAGS:
-        known = '--segment-size' in run('serve', '--help').stdout
-        _SEGMENT_FLAGS.append(['--segment-size', '32M'] if known else [])
-    return _SEGMENT_FLAGS[0]
 
 
 # ------------------------------------------------------------------------- messages ----

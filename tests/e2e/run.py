@@ -6,7 +6,6 @@ A filter is a part of FILE.CLASS.METHOD. Tests start servers on free loopback po
 their own and talk to them with real clients.
 """
 import argparse
-import io
 import os
 import pathlib
 import sys
@@ -66,10 +65,12 @@ class TapResult(unittest.TestResult):
 
 
 def explain(test, err):
+    """The innermost line of the tests' own, and what was wrong there."""
     yield str(getattr(test, '_subDescription', lambda: '')()) or test.id()
-    stream = io.StringIO()
-    traceback.print_exception(*err, limit=-3, file=stream)
-    for line in stream.getvalue().splitlines():
+    frames = [frame for frame in traceback.extract_tb(err[2]) if str(HERE) in frame.filename]
+    for frame in frames[-2:]:
+        yield f'{pathlib.Path(frame.filename).name}:{frame.lineno}: {frame.line}'
+    for line in ''.join(traceback.format_exception_only(*err[:2])).splitlines()[-20:]:
         yield line[:400]
 
 

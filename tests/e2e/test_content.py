@@ -12,7 +12,7 @@ class Content(ServerCase):
 
     def test_dots(self):
         self.round_trip('dots@example.test', message('dots', b'.\r\n..\r\n...\r\n .\r\n.x\r\n'),
-                        message('dot first', b'.'), message('dots last', b'x\r\n..\r\n'))
+                        message('dot first', b'.\r\n'), message('dots last', b'x\r\n..\r\n'))
 
     def round_trip_of_ends(self, *bodies):
         self.round_trip('ends@example.test', *(message('end', body) for body in bodies))

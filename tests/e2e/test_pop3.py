@@ -4,10 +4,11 @@ import os
 import pathlib
 import poplib
 import signal
+import smtplib
 import time
 
 from cases import FolderCase, ServerCase
-from mailrace import Server, message, without_trace
+from mailrace import ROOT, Server, message, without_trace
 
 
 class Maildrop(ServerCase):
@@ -91,6 +92,18 @@ class Deletion(FolderCase):
                 server.start()
                 for name, mail in mails.items():
                     self.assertEqual([without_trace(raw) for raw in server.fetch(name)], [mail])
+
+
+class ExampleFiles(FolderCase):
+    def test_they_work_as_they_are(self):
+        with Server(passwd=ROOT / 'contrib/passwd.example',
+                    recipients=ROOT / 'contrib/recipients.example') as server:
+            server.send(message('example'), 'alice@example.test', 'anybody@lists.example.test')
+            with self.assertRaises(smtplib.SMTPRecipientsRefused):
+                server.send(message('nobody'), 'nobody@example.test')
+            with server.pop3('alice@example.test', 'change me') as client:
+                self.assertEqual(client.stat()[0], 1)
+                client.quit()
 
 
 class Passwords(FolderCase):

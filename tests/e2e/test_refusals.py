@@ -7,16 +7,16 @@ import unittest
 from unittest import mock
 
 from cases import FolderCase
-from mailrace import Server, free_port, message, program, run, segment_flags
+from mailrace import Server, free_port, message, program, run
 
-USAGE, NO_INPUT, UNAVAILABLE, SYSTEM, TRY_AGAIN, DENIED = 64, 66, 69, 71, 75, 77
-CANNOT_CREATE, IO_ERROR, CONFIG = 73, 74, 78
+USAGE, NO_INPUT, UNAVAILABLE, CANNOT_CREATE, IO_ERROR = 64, 66, 69, 73, 74
+TRY_AGAIN, DENIED, CONFIG = 75, 77, 78
 
 
 class Refusing(FolderCase):
     def assert_refused(self, code, *names, command, **keywords):
         """One line on stderr, with every one of `names`, nothing on stdout."""
-        result = run(*command, **keywords)
+        result = run(*command, seconds=10, **keywords)
         self.assertEqual(result.returncode, code, result.stderr)
         lines = result.stderr.splitlines()
         self.assertEqual(len(lines), 1, result.stderr)
@@ -26,7 +26,7 @@ class Refusing(FolderCase):
 
     def serve(self, *flags, store='store', smtp=None):
         return ('serve', '--store', os.path.join(self.folder, store),
-                '--smtp', smtp or f'127.0.0.1:{free_port()}', *segment_flags(), *flags)
+                '--smtp', smtp or f'127.0.0.1:{free_port()}', *flags)
 
 
 class Refusals(Refusing):
@@ -35,8 +35,12 @@ class Refusals(Refusing):
         cases = (
             (('serve', '--frob'), '--frob'),
             (('serve', '--store'), '--store'),
-            (('serve', '--store', store, '--smtp', 'nonsense', '--accept-all'), 'nonsense'),
+            (('serve', '--store', store, '--smtp', 'nonsense', '--accept-all'), '--smtp'),
             (('serve', '--store', store, '--smtp', '127.0.0.1:70000', '--accept-all'), '70000'),
+            (('serve', '--smtp', '127.0.0.1:2525', '--accept-all'), '--store'),
+            (('serve', '--store', store, '--accept-all'), '--smtp'),
+            (self.serve(), '--accept-all'),
+            (self.serve('--accept-all', '--pop3', '127.0.0.1:1'), '--any-password'),
             (self.serve('--accept-all', '--shards', 'many'), '--shards'),
             (self.serve('--accept-all', '--shards', '0'), '--shards'),
             (self.serve('--accept-all', '--max-message', '10Q'), '--max-message'),
@@ -44,8 +48,8 @@ class Refusals(Refusing):
             (self.serve('--accept-all', 'stray'), 'stray'),
             (('frob',), 'frob'),
             (('store', 'frob'), 'frob'),
-            (('store', 'info'), 'DIR'),
-            (('store', 'ls', store), 'MAILBOX'),
+            (('store', 'info'), 'store'),
+            (('store', 'ls', store), 'store ls'),
             ((), '--help'),
         )
         for command, name in cases:

@@ -44,7 +44,7 @@ CASES = (
      {'base/a.h': '/* See a_run. */\n\nint a_run(void);\n\n/* Opens. */\nint a_open(void);\n'
                   'void a_close(\n    int a);\n\nint a_size(void); /* bytes */\n'}, []),
     (rules.man_pages, 'a subcommand without its page',
-     {'man/mailrace.1': '', 'tools/serve.c': 'int command_serve(int argc)\n'}, [1]),
+     {'man/mailrace.1': '', 'tools/serve.c': 'int serve_main(int argc)\n'}, [1]),
     (rules.man_pages, 'no page at all', {}, [1]),
 )
 
