@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define TEMPLATE "/tmp/test_auth.XXXXXX"
+
 /* "secret word", openssl passwd -6. */
 #define SHA512                                                                                     \
     "$6$saltsalt$Gbd7qCDlJSddZ9S5ri9ajiQJKxrbcZm6VQVUgvH3MPS64F04DY8tRDK9uBQT/"                    \
@@ -25,7 +27,7 @@ struct home {
 };
 
 static struct home home;
-static char path[] = "/tmp/test_auth.XXXXXX";
+static char path[sizeof TEMPLATE];
 static struct auth *auth;
 static struct fault fault;
 
@@ -40,6 +42,8 @@ static void write_file(const char *text)
 static void make(void)
 {
     home = (struct home){.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    auth = NULL;
+    memcpy(path, TEMPLATE, sizeof path);
     int fd = mkstemp(path);
     ck_assert_int_ge(fd, 0);
     close(fd);

@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define TEMPLATE "/tmp/test_passwd.XXXXXX"
+
 /* "secret word", by openssl passwd and crypt(3). */
 #define DES "abTEnEIYunOEo"
 #define MD5 "$1$saltsalt$dKvKQdMKQstBDuhsjfeqR1"
@@ -23,13 +25,14 @@
 #define GOST_YESCRYPT "$gy$j75$k2XAnEHBqQ1Ct2aMXFKNa/$vEEwabcHmCYi1pfRqzf30N.VvB8a3ITZt3DeeuwXZb9"
 #define SHA1 "$sha1$64$saltsalt$ES6lRLartLkepndeurg.N7SY2HDB"
 
-static char path[] = "/tmp/test_passwd.XXXXXX";
+static char path[sizeof TEMPLATE];
 static struct crypt_data scratch;
 static struct passwd *passwd;
 static struct fault fault;
 
 static void make_file(void)
 {
+    memcpy(path, TEMPLATE, sizeof path);
     int fd = mkstemp(path);
     ck_assert_int_ge(fd, 0);
     close(fd);
@@ -38,6 +41,7 @@ static void make_file(void)
 static void remove_file(void)
 {
     passwd_free(passwd);
+    passwd = NULL;
     unlink(path);
 }
 
