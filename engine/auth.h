@@ -15,7 +15,7 @@
 
 #define AUTH_WORKERS_MAX 16u
 #define AUTH_USER_BYTES_MAX 320u     /* a mailbox: local part, '@', domain */
-#define AUTH_PASSWORD_BYTES_MAX 512u /* what libcrypt takes */
+#define AUTH_PASSWORD_BYTES_MAX 511u /* what libcrypt takes */
 
 struct auth;
 
