@@ -1,9 +1,10 @@
 /* Password checking off the event loop.
  *
  * crypt takes milliseconds by design, so shards hand logins to a few worker threads through a
- * bounded queue and go on. Whoever asks gets exactly one answer per accepted request, by callback;
- * the callback only carries the answer home (a queue and a wake). With any_password there are no
- * workers and the same callback comes from inside auth_submit, so that callers know one way only.
+ * bounded queue and go on. Whoever asks receives exactly one answer per accepted request, by
+ * callback; the callback only carries the answer home (a queue and a wake). With any_password there
+ * are no workers and the same callback comes from inside auth_submit, so that callers know one way
+ * only.
  *
  * auth_submit: any thread. open, reload, close: one thread, the service's. Passwords are wiped as
  * soon as they are checked. */
@@ -15,7 +16,7 @@
 
 #define AUTH_WORKERS_MAX 16u
 #define AUTH_USER_BYTES_MAX 320u     /* a mailbox: local part, '@', domain */
-#define AUTH_PASSWORD_BYTES_MAX 512u /* what libcrypt takes */
+#define AUTH_PASSWORD_BYTES_MAX 511u /* what libcrypt takes */
 
 struct auth;
 

@@ -337,6 +337,7 @@ static bool matches(const struct entry *entry, const char *password, struct cryp
 bool passwd_check(const struct passwd *passwd, struct span user, struct span password,
                   struct crypt_data *scratch)
 {
+    INVARIANT(passwd && scratch);
     char text[CRYPT_MAX_PASSPHRASE_SIZE] = "";
     bool usable = password.size > 0 && password.size < sizeof text &&
                   !memchr(password.data, '\0', password.size);

@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define TEMPLATE "/tmp/test_passwd.XXXXXX"
+
 /* "secret word", by openssl passwd and crypt(3). */
 #define DES "abTEnEIYunOEo"
 #define MD5 "$1$saltsalt$dKvKQdMKQstBDuhsjfeqR1"
@@ -23,13 +25,14 @@
 #define GOST_YESCRYPT "$gy$j75$k2XAnEHBqQ1Ct2aMXFKNa/$vEEwabcHmCYi1pfRqzf30N.VvB8a3ITZt3DeeuwXZb9"
 #define SHA1 "$sha1$64$saltsalt$ES6lRLartLkepndeurg.N7SY2HDB"
 
-static char path[] = "/tmp/test_passwd.XXXXXX";
+static char path[sizeof TEMPLATE];
 static struct crypt_data scratch;
 static struct passwd *passwd;
 static struct fault fault;
 
 static void make_file(void)
 {
+    memcpy(path, TEMPLATE, sizeof path);
     int fd = mkstemp(path);
     ck_assert_int_ge(fd, 0);
     close(fd);
@@ -38,6 +41,7 @@ static void make_file(void)
 static void remove_file(void)
 {
     passwd_free(passwd);
+    passwd = NULL;
     unlink(path);
 }
 
@@ -110,6 +114,20 @@ START_TEST(test_longest_password)
 }
 END_TEST
 
+/* Passwords that can't be right are not taken for the empty one. */
+START_TEST(test_hash_of_nothing)
+{
+    static const uint8_t long_password[600] = {1};
+    ck_assert_int_eq(load(SPAN("a:$6$rounds=1000$saltsalt$VEHSITfYmhRDpD6t31S9LUhNne.FOx10qNSj"
+                               "fu2skYK5wKPYCkdF/995SUbfpqIy5BFbEit9G4aDmW4aq4oX9.\n")),
+                     STATUS_OK);
+    ck_assert(!check("a", ""));
+    ck_assert(!passwd_check(passwd, SPAN("a"), SPAN("\0"), &scratch));
+    ck_assert(
+        !passwd_check(passwd, SPAN("a"), span_of(long_password, sizeof long_password), &scratch));
+}
+END_TEST
+
 /* ------------------------------------------------------------------------- the file ---- */
 
 START_TEST(test_format)
@@ -119,16 +137,18 @@ START_TEST(test_format)
                                " \t\n"
                                "alice:{PLAIN}one:1000:1000::/home/alice:/bin/sh:extra=1\r\n"
                                "bob:{PLAIN}two:::\n"
+                               "carol:{PLAIN}five\r\n"
                                "with space:{PLAIN}t h r e e\n"
                                "\xc3\xa9t\xc3\xa9@example.com:{PLAIN}\xc3\xa9\n"
                                "last:{PLAIN}four")),
                      STATUS_OK);
-    ck_assert_uint_eq(passwd_count(passwd), 5);
+    ck_assert_uint_eq(passwd_count(passwd), 6);
     ck_assert(check("alice", "one"));
     ck_assert(check("bob", "two"));
     ck_assert(check("with space", "t h r e e"));
     ck_assert(check("\xc3\xa9t\xc3\xa9@example.com", "\xc3\xa9"));
     ck_assert(check("last", "four"));
+    ck_assert(check("carol", "five"));
     ck_assert(!check("alice", "one:1000"));
     ck_assert(!check("# a comment", " with colons"));
 }
@@ -284,6 +304,7 @@ Suite *test_suite(void)
     tcase_add_checked_fixture(tcase, make_file, remove_file);
     tcase_add_loop_test(tcase, test_schemes, 0, sizeof hashes / sizeof *hashes);
     tcase_add_test(tcase, test_longest_password);
+    tcase_add_test(tcase, test_hash_of_nothing);
     tcase_add_test(tcase, test_format);
     tcase_add_test(tcase, test_empty_file);
     tcase_add_test(tcase, test_many_users);

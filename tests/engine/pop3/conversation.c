@@ -1,11 +1,11 @@
 #include "tests/engine/pop3/conversation.h"
 
+#include "base/invariant.h"
+
 #include <check.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-enum { NOTHING_ASKED, LOG_IN, FETCH, EXPUNGE };
 
 #define BLOCKS 4
 
@@ -27,15 +27,17 @@ static void flush(struct conversation *talk)
 }
 
 /* What the session has said so far comes before what it asks. */
-static void note_ask(struct conversation *talk, int asked, const char *format, ...)
+static void note_ask(struct conversation *talk, enum conversation_ask asked, const char *format,
+                     ...)
 {
     char text[2400];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    ck_assert_int_eq(talk->asked, NOTHING_ASKED);
+    INVARIANT(talk->asked == ASK_NOTHING);
     talk->asked = asked;
+    talk->asks[asked]++;
     flush(talk);
     note(talk, span_text(text));
 }
@@ -73,7 +75,7 @@ static uint64_t header_bytes(const char *wire)
 
 static void host_log_in(void *owner, struct span user, struct span password)
 {
-    note_ask(owner, LOG_IN, "{log in %.*s %.*s}", (int)user.size, (const char *)user.data,
+    note_ask(owner, ASK_LOG_IN, "{log in %.*s %.*s}", (int)user.size, (const char *)user.data,
              (int)password.size, (const char *)password.data);
 }
 
@@ -81,13 +83,13 @@ static void host_fetch(void *owner, uint32_t index)
 {
     struct conversation *talk = owner;
     talk->asked_index = index;
-    note_ask(talk, FETCH, "{fetch %u}", index);
+    note_ask(talk, ASK_FETCH, "{fetch %u}", index);
 }
 
 static void host_expunge(void *owner)
 {
     struct conversation *talk = owner;
-    note_ask(talk, EXPUNGE, "{expunge");
+    note_ask(talk, ASK_EXPUNGE, "{expunge");
     for (uint32_t i = 0; i < count_of(talk); i++)
         if (talk->deleted[i / 8] & 1 << i % 8) {
             char text[16];
@@ -134,7 +136,7 @@ static void answer_fetch(struct conversation *talk)
         if (piece == 0 || piece > size - at)
             piece = size - at;
         size_t passed = pop3_pass(&talk->session, span_of(wire + at, piece));
-        ck_assert_uint_le(passed, piece);
+        INVARIANT(passed <= piece);
         note(talk, span_of(wire + at, passed));
         if (passed < piece)
             break;
@@ -145,15 +147,15 @@ static void answer_fetch(struct conversation *talk)
 
 static bool answer(struct conversation *talk)
 {
-    int asked = talk->asked;
-    talk->asked = NOTHING_ASKED;
-    if (asked == LOG_IN)
+    enum conversation_ask asked = talk->asked;
+    talk->asked = ASK_NOTHING;
+    if (asked == ASK_LOG_IN)
         answer_log_in(talk);
-    else if (asked == FETCH)
+    else if (asked == ASK_FETCH)
         answer_fetch(talk);
-    else if (asked == EXPUNGE)
+    else if (asked == ASK_EXPUNGE)
         pop3_expunged(&talk->session, talk->setup.expunge, &talk->out);
-    return asked != NOTHING_ASKED;
+    return asked != ASK_NOTHING;
 }
 
 /* ------------------------------------------------------------------------- the client ---- */
@@ -172,7 +174,7 @@ void conversation_open(struct conversation *talk, const struct conversation_setu
     talk->out.data = malloc(talk->out.capacity);
     talk->deleted = calloc(1, count_of(talk) / 8 + 1);
     const uint32_t counts[BLOCK_CLASSES] = {[BLOCK_1K] = BLOCKS};
-    ck_assert_int_eq(blocks_init(&talk->blocks, counts), STATUS_OK);
+    INVARIANT(blocks_init(&talk->blocks, counts) == STATUS_OK);
     for (uint32_t i = 0; i < setup->no_blocks; i++)
         talk->taken[i] = blocks_take(&talk->blocks, BLOCK_1K);
     pop3_open(&talk->session, &talk->config, &talk->blocks, talk, setup->secure, &talk->out);
@@ -182,6 +184,7 @@ void conversation_open(struct conversation *talk, const struct conversation_setu
 static void start_tls(struct conversation *talk)
 {
     note(talk, SPAN("[tls]"));
+    talk->is_tls = true;
     talk->pending_bytes = 0;
     pop3_secured(&talk->session);
 }
@@ -191,7 +194,7 @@ static bool step(struct conversation *talk)
 {
     size_t used =
         pop3_feed(&talk->session, span_of(talk->pending, talk->pending_bytes), &talk->out);
-    ck_assert_uint_le(used, talk->pending_bytes);
+    INVARIANT(used <= talk->pending_bytes);
     talk->pending_bytes -= used;
     memmove(talk->pending, talk->pending + used, talk->pending_bytes);
     bool moved = used > 0 || talk->out.size > 0;
@@ -210,8 +213,8 @@ void conversation_hear(struct conversation *talk, struct span bytes)
     talk->pending_bytes += bytes.size;
     while (step(talk))
         ;
-    if (pop3_wish(&talk->session) == POP3_CLOSE && !talk->over) {
-        talk->over = true;
+    if (pop3_wish(&talk->session) == POP3_CLOSE && !talk->is_over) {
+        talk->is_over = true;
         note(talk, SPAN("[close]"));
     }
 }
@@ -219,7 +222,7 @@ void conversation_hear(struct conversation *talk, struct span bytes)
 void conversation_close(struct conversation *talk)
 {
     pop3_close(&talk->session);
-    ck_assert_uint_eq(pool_left(&talk->blocks.pools[BLOCK_1K]), BLOCKS - talk->setup.no_blocks);
+    INVARIANT(pool_left(&talk->blocks.pools[BLOCK_1K]) == BLOCKS - talk->setup.no_blocks);
     for (uint32_t i = 0; i < talk->setup.no_blocks; i++)
         blocks_give(&talk->blocks, BLOCK_1K, talk->taken[i]);
     blocks_deinit(&talk->blocks);

@@ -2,7 +2,8 @@
  * cut as the test likes. Everything that happens is written down in order: the session's replies as
  * they are, what it asks of the host in {braces}, what it wishes in [brackets].
  *
- * Answers to the host's calls come when the session has returned, as in the shard. */
+ * Answers to the host's calls come when the session has returned, as in the shard. Only
+ * conversation_check needs to run inside a Check test: the fuzzer holds conversations too. */
 #ifndef TESTS_ENGINE_POP3_CONVERSATION_H
 #define TESTS_ENGINE_POP3_CONVERSATION_H
 
@@ -20,6 +21,8 @@ struct conversation_setup {
     enum status login, fetch, expunge;
 };
 
+enum conversation_ask { ASK_NOTHING, ASK_LOG_IN, ASK_FETCH, ASK_EXPUNGE, ASKS };
+
 struct conversation {
     struct conversation_setup setup;
     struct pop3_config config;
@@ -32,9 +35,11 @@ struct conversation {
     size_t pending_bytes;
     char *transcript; /* NUL-terminated */
     size_t transcript_bytes, transcript_capacity;
-    int asked; /* of the host, to be answered */
+    enum conversation_ask asked; /* of the host, to be answered */
     uint32_t asked_index;
-    bool over;
+    uint32_t asks[ASKS]; /* how often */
+    bool is_tls;         /* STLS was taken */
+    bool is_over;
 };
 
 void conversation_open(struct conversation *talk, const struct conversation_setup *setup);
