@@ -64,8 +64,9 @@ def main():
             ('fetched', fetched, size, fetching)):
         print(f'{name:12}{count:10}{seconds:10.1f}{count / seconds:12.0f}'
               f'{octets / seconds / 1e6:8.1f}')
-    print(f'\n{sent - fetched} lost; store verify: {"clean" if verified.returncode == 0 else "damage"} '
-          f'(smtp-source, {CONNECTIONS} connections, {MESSAGE_BYTES} bytes, every message durable)')
+    damage = 'clean' if verified.returncode == 0 else 'damage'
+    print(f'\n{sent - fetched} lost; store verify: {damage} '
+          f'({CONNECTIONS} connections, {MESSAGE_BYTES} bytes a message, every one durable)')
     return 0 if sound else 1
 
 

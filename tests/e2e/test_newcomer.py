@@ -1,6 +1,9 @@
 """What the README promises: serve, one mail in, the same mail out."""
+import os
 import pathlib
+import pwd
 import re
+import unittest
 
 import clients
 from cases import FolderCase
@@ -32,6 +35,21 @@ class Newcomer(FolderCase):
                 for word in ('PIPELINING', 'SIZE', '8BITMIME', 'SMTPUTF8', 'ENHANCEDSTATUSCODES'):
                     self.assertIn(word, text.split())
                 self.assertEqual(wire.command(b'QUIT')[0], 221)
+
+
+@unittest.skipUnless(os.geteuid() == 0, 'needs root, to become somebody else')
+class Privileges(FolderCase):
+    def test_user_is_taken_on_for_good(self):
+        os.chmod(self.folder, 0o755)
+        nobody = pwd.getpwnam('nobody')
+        with Server('--user', 'nobody', store=os.path.join(self.folder, 'store')) as server:
+            status = pathlib.Path(f'/proc/{server.process.pid}/status').read_text()
+            for name, number in (('Uid', nobody.pw_uid), ('Gid', nobody.pw_gid)):
+                numbers = re.search(rf'^{name}:\s+(.*)$', status, re.MULTILINE)[1].split()
+                self.assertEqual(set(numbers), {str(number)})
+            server.send(message('as nobody'), 'alice@example.test')
+            self.assertEqual(server.count('alice@example.test'), 1)
+            self.assertEqual(os.stat(server.store).st_uid, nobody.pw_uid)
 
 
 class Commands(FolderCase):

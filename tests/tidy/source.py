@@ -32,8 +32,9 @@ def functions(code):
 
 def prototypes(text):
     """(name, line, explained) of every function declared in a header. One is explained by a
-    comment above its paragraph, after it on its line, by its name in the opening comment, or by
-    being what the header is about: its only function. What ends an open or init needs none."""
+    comment in its paragraph up to its line or right above that paragraph, by its name in the
+    opening comment, or by being what the header is about: its only function. What ends an open or
+    init needs none."""
     opening = re.match(r'/\*.*?\*/', text, re.DOTALL)
     code = code_of(text).split('\n')
     lines = text.split('\n')
@@ -47,9 +48,10 @@ def prototypes(text):
         while end < len(code) - 1 and not code[end].rstrip().endswith((';', '{')):
             end += 1
         above = number
-        while above > 0 and code[above - 1].strip():
+        while above > 0 and lines[above - 1].strip():
             above -= 1
-        explained = (lines[above - 1].rstrip().endswith('*/') or '/*' in lines[end]
+        paragraph = '\n'.join(lines[above:end + 1])
+        explained = ('/*' in paragraph or lines[max(above - 2, 0)].endswith('*/')
                      or match[1].endswith(('_close', '_deinit'))
                      or bool(opening and re.search(rf'\b{match[1]}\b', opening[0])))
         found.append((match[1], number + 1, explained))
