@@ -34,6 +34,7 @@ struct smtp_message {
     uint32_t stuffed;      /* dots added by stuffing */
     bool eight_bit;        /* some byte ≥ 0x80 */
     bool smtputf8;         /* declared */
+    bool no_final_newline; /* the last line came without CRLF (BDAT); the tail adds it */
 };
 
 /* The world, as the session needs it. `owner` is what smtp_open was given. */
