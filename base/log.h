@@ -27,7 +27,8 @@ void log_line(enum log_level level, const char *format, ...) __attribute__((form
 /* Writes at most `capacity`-1 bytes and a NUL; returns `out`. */
 const char *log_escape(struct span bytes, char *out, size_t capacity);
 
-/* A bucket of at most `per_second` lines; embedded where the lines come from. Single-threaded. */
+/* At most `per_second` lines in each second; embedded where the lines come from. `suppressed`
+ * counts all that were kept back. Single-threaded. */
 struct log_limit {
     uint64_t second;
     uint32_t count, suppressed;

@@ -21,14 +21,15 @@ static inline uint32_t output_room(const struct output *out)
 static inline void output_add(struct output *out, struct span bytes)
 {
     INVARIANT(bytes.size <= output_room(out));
-    memcpy(out->data + out->size, bytes.data, bytes.size);
+    if (bytes.size > 0) /* an empty span may have no data, which memcpy may not be given */
+        memcpy(out->data + out->size, bytes.data, bytes.size);
     out->size += (uint32_t)bytes.size;
 }
 
 /* The number in decimal. */
 void output_add_number(struct output *out, uint64_t number);
 
-/* printf for the cold paths; what does not fit is a bug. */
+/* printf for the cold paths, at most 1023 bytes; what does not fit is a bug. */
 void output_print(struct output *out, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

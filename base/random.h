@@ -26,7 +26,7 @@ static inline uint64_t random_next(struct random *random)
 /* Uniform in 0 … limit-1; `limit` > 0. */
 static inline uint64_t random_below(struct random *random, uint64_t limit)
 {
-    return (uint64_t)(((unsigned __int128)random_next(random) * limit) >> 64);
+    return (uint64_t)(__extension__(unsigned __int128) random_next(random) * limit >> 64);
 }
 
 #endif

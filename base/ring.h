@@ -27,7 +27,7 @@ struct ring {
     unsigned setup_flags; /* IORING_SETUP_*, the set that the kernel took */
     int wake_fd;          /* eventfd, read by the ring itself */
     uint64_t wake_count;  /* the eventfd's buffer */
-    uint32_t awake;       /* atomic: 0 only while waiting, so that wakes cost nothing when busy */
+    uint32_t awake; /* atomic: sleeping, running or woken (ring.c), so that wakes cost little */
     uint64_t submitted, completed; /* operations, for metrics and tests */
 };
 
@@ -36,14 +36,16 @@ struct ring {
 enum status ring_open(struct ring *ring, unsigned entries, struct fault *fault) MUST_CHECK;
 void ring_close(struct ring *ring);
 
-/* Returns the operation number for `ring_sqe`. Registering more than RING_OPERATIONS_MAX is a bug.
- */
+/* Returns the operation number for `ring_tag`. More than RING_OPERATIONS_MAX (the ring's own wake
+ * included) is a bug. */
 unsigned ring_register(struct ring *ring, ring_complete *complete, void *context);
 
-/* A submission entry with its user_data set; submits early by itself if the queue is full. The
- * caller fills it with io_uring_prep_* BEFORE ring_tag, as those clear user_data: struct
- * io_uring_sqe *sqe = ring_sqe(ring); io_uring_prep_read(sqe, …); ring_tag(sqe, operation, token);
- */
+/* A submission entry; submits early by itself if the queue is full (to chain entries by
+ * IOSQE_IO_LINK ask for room first: io_uring_sq_space_left). The caller fills it with
+ * io_uring_prep_* BEFORE ring_tag, as those may clear user_data; an entry without a tag is a bug:
+ *     struct io_uring_sqe *sqe = ring_sqe(ring);
+ *     io_uring_prep_read(sqe, …);
+ *     ring_tag(sqe, operation, token); */
 struct io_uring_sqe *ring_sqe(struct ring *ring);
 
 static inline void ring_tag(struct io_uring_sqe *sqe, unsigned operation, uint64_t token)
@@ -53,10 +55,12 @@ static inline void ring_tag(struct io_uring_sqe *sqe, unsigned operation, uint64
 
 /* One turn: submits all, waits at most `wait_ns` (0: not at all; UINT64_MAX: until something
  * happens) for a first completion or a wake, dispatches every completion there is. Returns how
- * many. */
+ * many, which may be 0 before the time is over (a wake, a signal). Handlers may call ring_sqe,
+ * never ring_turn. */
 unsigned ring_turn(struct ring *ring, uint64_t wait_ns);
 
-/* Any thread: makes a waiting (or the next) ring_turn return. Cheap when the ring is awake. */
+/* Any thread: makes a waiting (or the next) ring_turn return. What the thread wrote before it, the
+ * loop sees after that turn. Costs a system call only when the loop sleeps. */
 void ring_wake(struct ring *ring);
 
 #endif
