@@ -109,7 +109,8 @@ def run(options):
     facts = {**report.machine(), "load": f"{os.getloadavg()[0]:.1f}"}
     rounds, skipped = [], {}
     directory = tempfile.mkdtemp(prefix="compare-", dir=options.directory or options.build)
-    place = Place(os.path.join(options.build, "bench"), directory, options.server_core, options.client_core)
+    place = Place(os.path.join(options.build, "bench"), directory, options.server_core,
+                  options.client_core)
     try:
         for number in range(options.rounds):
             print(f"round {number + 1} of {options.rounds}", file=sys.stderr)

@@ -58,9 +58,8 @@ static void teardown(void *state)
     free(subject);
 }
 
-typedef enum body_event scanner(struct body *body, struct span input, size_t *consumed);
-
-static inline void run(const struct subject *subject, uint64_t iterations, scanner *scan)
+static inline void run(const struct subject *subject, uint64_t iterations,
+                       enum body_event (*scan)(struct body *, struct span, size_t *))
 {
     while (iterations-- > 0) {
         struct body body;

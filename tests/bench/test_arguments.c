@@ -37,7 +37,7 @@ START_TEST(words)
         {"number", "", &number, .minimum = 1, .maximum = 10},
         {"text", "", .text = &text},
         {"flag", "", .flag = &flag},
-        {NULL},
+        {.name = NULL},
     };
     char program[] = "program";
     char copies[WORDS_MAX][32];

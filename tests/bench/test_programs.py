@@ -120,6 +120,8 @@ def checks():
     for flags in [[], ["--pipeline"], ["--chain"]]:
         name = " ".join(["load", *flags])
         yield f"{name}: delivers", lambda flags=flags: load_delivers(flags)
+    for flags in [[], ["--chain"]]:
+        name = " ".join(["load", *flags])
         for verb, reply, words in [
                 ("", "421 no", "answered 421"), ("EHLO", "502 no", "answered 502"),
                 ("MAIL", "550 no", "answered 550"), ("RCPT", "550 no", "answered 550"),
@@ -131,10 +133,9 @@ def checks():
                 lambda flags=flags, changes=changes, words=words: load_refuses(
                     flags, changes, words)
     yield "load: nobody listens", nobody_listens
-    for turns in [1, 4]:
-        for durable in [False, True]:
-            yield f"ceiling: {turns} turns, {'durable' if durable else 'plain'}", \
-                lambda turns=turns, durable=durable: ceiling(turns, durable)
+    for turns, durable in [(1, False), (4, False), (4, True)]:
+        yield f"ceiling: {turns} turns, {'durable' if durable else 'plain'}", \
+            lambda turns=turns, durable=durable: ceiling(turns, durable)
     yield "ceiling: no such place", ceiling_without_a_place
 
 
