@@ -40,7 +40,7 @@ static enum status settings_read(struct settings *settings, int argc, char **arg
         {"client-core", "where the client runs", &settings->client_core, .maximum = 1023},
         {"json", "one JSON object instead of a line", .flag = &settings->json},
         {"help", "this list", .flag = &settings->help},
-        {NULL},
+        {.name = NULL},
     };
     enum status status = arguments_read(arguments, argc, argv, fault);
     if (settings->help)

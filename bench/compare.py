@@ -29,14 +29,14 @@ WORKLOADS = [
 def arguments():
     parser = argparse.ArgumentParser(
         description=__doc__.split("\n", maxsplit=1)[0],
-        epilog="example: bench/compare.py --programs build/release/bench "
+        epilog="example: bench/compare.py --build build/bench "
                "--mailrace build/release/mailrace --json compare.json")
-    parser.add_argument("--programs", default="build/release/bench", metavar="DIR",
-                        help="where ceiling and load were built (%(default)s)")
+    parser.add_argument("--build", default="build/bench", metavar="DIR",
+                        help="build folder with bench/ceiling and bench/load (%(default)s)")
     parser.add_argument("--mailrace", metavar="FILE",
                         help="the program; without it only the peers are measured")
     parser.add_argument("--directory", metavar="DIR",
-                        help="on the disk to measure (default: the programs' own)")
+                        help="on the disk to measure (default: the build's)")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="(%(default)s)")
     parser.add_argument("--scale", type=float, default=1, metavar="X",
                         help="that many times the messages (%(default)s)")
@@ -108,8 +108,9 @@ def run(options):
                  for each in WORKLOADS if re.search(options.only, each.name)]
     facts = {**report.machine(), "load": f"{os.getloadavg()[0]:.1f}"}
     rounds, skipped = [], {}
-    directory = tempfile.mkdtemp(prefix="compare-", dir=options.directory or options.programs)
-    place = Place(options.programs, directory, options.server_core, options.client_core)
+    directory = tempfile.mkdtemp(prefix="compare-", dir=options.directory or options.build)
+    place = Place(os.path.join(options.build, "bench"), directory, options.server_core,
+                  options.client_core)
     try:
         for number in range(options.rounds):
             print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
@@ -129,9 +130,9 @@ def run(options):
 def main():
     options = arguments()
     for program in ["ceiling", "load"]:
-        if not os.access(os.path.join(options.programs, program), os.X_OK):
-            print(f"compare.py: no {program} in {options.programs}: build it first, or see "
-                  "--programs", file=sys.stderr)
+        if not os.access(os.path.join(options.build, "bench", program), os.X_OK):
+            print(f"compare.py: no bench/{program} in {options.build}: build it first, or see "
+                  "--build", file=sys.stderr)
             return 66
     if options.mailrace and not os.access(options.mailrace, os.X_OK):
         print(f"compare.py: --mailrace {options.mailrace}: no such program", file=sys.stderr)

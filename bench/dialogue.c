@@ -52,20 +52,19 @@ static void user_init(struct dialogue_user *user, uint32_t number)
     user->ends[2] = (uint8_t)size;
 }
 
-/* Lines of letters; none begins with a dot, the last one is as short as it must be. */
-static size_t payload_write(uint8_t *out, size_t size)
+/* Lines of letters, none of which begins with a dot. */
+static void payload_write(uint8_t *out, size_t size)
 {
-    for (size_t i = 0; i < size; i++) {
-        size_t column = i % LINE_BYTES;
-        out[i] = (uint8_t)('a' + (i / LINE_BYTES + column) % 26);
-        if (column == LINE_BYTES - 2 && i + 1 < size)
-            out[i] = '\r';
-        if (column == LINE_BYTES - 1)
-            out[i] = '\n';
+    while (size > 0) {
+        size_t line = size < LINE_BYTES ? size : LINE_BYTES;
+        if (size - line == 1) /* no room for a line end of its own */
+            line--;
+        for (size_t i = 0; i < line - 2; i++)
+            out[i] = (uint8_t)('a' + (size + i) % 26);
+        memcpy(out + line - 2, "\r\n", 2);
+        out += line;
+        size -= line;
     }
-    out[size - 2] = '\r';
-    out[size - 1] = '\n';
-    return size;
 }
 
 static enum status body_open(struct dialogue *dialogue, size_t size)
@@ -77,7 +76,8 @@ static enum status body_open(struct dialogue *dialogue, size_t size)
         return STATUS_SYSTEM;
     memcpy(dialogue->body, headers, sizeof(headers) - 1);
     size_t at = sizeof(headers) - 1;
-    at += payload_write(dialogue->body + at, size);
+    payload_write(dialogue->body + at, size);
+    at += size;
     memcpy(dialogue->body + at, end, sizeof(end) - 1);
     dialogue->body_bytes = at + sizeof(end) - 1;
     return STATUS_OK;

@@ -14,15 +14,13 @@ static void measure(benchmark::State &state, const struct bench *bench)
     bench->teardown(subject);
 }
 
-int bench_main(int argc, char **argv, const struct bench_group *groups, size_t group_count)
+int bench_main(int argc, char **argv, const struct bench *benches, size_t count)
 {
     benchmark::Initialize(&argc, argv);
     if (benchmark::ReportUnrecognizedArguments(argc, argv))
         return 64;
-    for (size_t group = 0; group < group_count; group++)
-        for (size_t i = 0; i < groups[group].count; i++)
-            benchmark::RegisterBenchmark(groups[group].benches[i].name, measure,
-                                         &groups[group].benches[i]);
+    for (size_t i = 0; i < count; i++)
+        benchmark::RegisterBenchmark(benches[i].name, measure, &benches[i]);
     benchmark::RunSpecifiedBenchmarks();
     benchmark::Shutdown();
     return 0;

@@ -22,14 +22,9 @@ struct bench {
     uint32_t items;                                /* messages, lines, timers of one iteration */
 };
 
-struct bench_group {
-    const struct bench *benches;
-    size_t count;
-};
-
-/* Runs what --benchmark_filter selects of all groups (Google Benchmark's own flags) and prints
- * time, bytes and items per second. Returns the process's exit code. */
-int bench_main(int argc, char **argv, const struct bench_group *groups, size_t group_count);
+/* Runs those that --benchmark_filter selects (Google Benchmark's own flags) and prints time, bytes
+ * and items per second. Returns the process's exit code. */
+int bench_main(int argc, char **argv, const struct bench *benches, size_t count);
 
 /* Makes the compiler believe that `value` is used and that memory may have changed: keeps it from
  * dropping, or moving out of the loop, the work that is timed. */

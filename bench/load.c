@@ -136,14 +136,14 @@ static void advance(struct load *load, uint32_t connection)
         return;
     case READY:
     case GONE:
-        INVARIANT(!"a reply nobody awaited");
+        INVARIANT(false); /* they await nothing, and on_reply refuses what nobody awaits */
     }
 }
 
 static void on_reply(struct load *load, uint32_t connection, unsigned code)
 {
     struct session *session = &load->sessions[connection];
-    if (!session->awaited || *session->awaited == '\0') {
+    if (*session->awaited == '\0') {
         fail(load, "the server answered %u unasked", code);
         return;
     }
@@ -308,7 +308,7 @@ static enum status settings_read(struct settings *settings, int argc, char **arg
         {"core", "where the client runs", &settings->core, .maximum = 1023},
         {"json", "one JSON object instead of a line", .flag = &settings->json},
         {"help", "this list", .flag = &settings->help},
-        {NULL},
+        {.name = NULL},
     };
     enum status status = arguments_read(arguments, argc, argv, fault);
     if (settings->help)

@@ -2,7 +2,7 @@
 #include "base/crc32c.h"
 #include "base/invariant.h"
 #include "base/random.h"
-#include "bench/micro.h"
+#include "bench/harness.h"
 
 #include <stdlib.h>
 
@@ -56,4 +56,7 @@ static const struct bench benches[] = {
     {"crc32c/portable/4096", setup, run_portable, teardown, 4096, 1},
 };
 
-const struct bench_group micro_crc32c = {benches, sizeof(benches) / sizeof(benches[0])};
+int main(int argc, char **argv)
+{
+    return bench_main(argc, argv, benches, sizeof(benches) / sizeof(benches[0]));
+}

@@ -3,7 +3,7 @@
 #include "base/invariant.h"
 #include "base/random.h"
 #include "base/timer_wheel.h"
-#include "bench/micro.h"
+#include "bench/harness.h"
 
 #include <stdlib.h>
 
@@ -73,4 +73,7 @@ static const struct bench benches[] = {
     {"timer/turn_of_64", setup, run_turn, teardown, 0, MOVES_PER_TICK},
 };
 
-const struct bench_group micro_timer = {benches, sizeof(benches) / sizeof(benches[0])};
+int main(int argc, char **argv)
+{
+    return bench_main(argc, argv, benches, sizeof(benches) / sizeof(benches[0]));
+}

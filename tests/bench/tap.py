@@ -1,0 +1,21 @@
+"""Test Anything Protocol for the Python tests of this folder."""
+import sys
+import traceback
+
+
+def run(checks):
+    """Runs (name, function) pairs; a check fails by raising."""
+    checks = list(checks)
+    print(f"1..{len(checks)}", flush=True)
+    for number, (name, function) in enumerate(checks, 1):
+        try:
+            function()
+            print(f"ok {number} - {name}", flush=True)
+        except Exception:  # pylint: disable=broad-except
+            print(f"not ok {number} - {name}", flush=True)
+            traceback.print_exc(file=sys.stderr)
+
+
+def equal(got, expected):
+    if got != expected:
+        raise AssertionError(f"got {got!r}, expected {expected!r}")
