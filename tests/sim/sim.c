@@ -30,6 +30,14 @@ static bool anyone_busy(const struct world *world)
     return false;
 }
 
+/* Whoever is busy finishes; nobody begins. */
+static void rest(struct world *world)
+{
+    world->resting = true;
+    for (uint32_t i = 0; i < world->actors_count; i++)
+        world->actors[i]->wake_ns = UINT64_MAX;
+}
+
 /* The load: senders and readers under faults, with power cuts and orderly restarts in between. */
 static void run_load(struct world *world)
 {
@@ -52,8 +60,7 @@ static void run_load(struct world *world)
         world_boot(world);
         world_set_faults(world, true);
     }
-    for (uint32_t i = 0; i < world->actors_count; i++)
-        world->actors[i]->wake_ns = UINT64_MAX;
+    rest(world);
     uint64_t patience_ns = world->now_ns + random_below(&world->random, 3 * NS_PER_S);
     while (anyone_busy(world) && world->now_ns < patience_ns)
         world_step(world);
@@ -67,8 +74,7 @@ static void inspect(struct world *world)
         world_crash(world);
     else
         world_shut_down(world);
-    for (uint32_t i = 0; i < world->actors_count; i++)
-        world->actors[i]->wake_ns = UINT64_MAX;
+    world->resting = false;
     world_boot(world);
     struct actor *inspectors[LEDGER_MAILBOXES];
     for (uint32_t i = 0; i < LEDGER_MAILBOXES; i++)

@@ -38,6 +38,7 @@ struct world {
     struct net *clients;
     struct actor *actors[WORLD_ACTORS_MAX];
     uint32_t actors_count;
+    bool resting; /* who is done does not start again */
     uint32_t crashes;
     const char *wrong; /* what broke a promise; NULL: nothing so far */
     uint32_t wrong_message;
