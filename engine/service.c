@@ -26,6 +26,7 @@ enum {
     DRAIN_MS = 10000,
     LISTEN_BACKLOG = 4096,
     SPARE_DESCRIPTORS = 64,
+    CONNECTIONS = 10000, /* per shard, unless told */
 };
 
 /* How far the whole has come; members follow. */
@@ -72,7 +73,6 @@ struct service {
 void service_options_default(struct service_options *options)
 {
     *options = (struct service_options){
-        .connections_max = 10000,
         .message_bytes_max = 64u << 20,
         .memory_bytes = 256u << 20,
         .segment_bytes = 256u << 20,
@@ -330,18 +330,19 @@ static void stop(struct service *service)
     free(service->members);
 }
 
+/* As many open files as we may have; connections follow. */
 static void raise_descriptor_limit(struct service_options *options, uint32_t shards)
 {
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return;
+    struct rlimit limit = {0};
+    getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
-        return;
+    setrlimit(RLIMIT_NOFILE, &limit);
     uint64_t each = limit.rlim_cur > SPARE_DESCRIPTORS * (uint64_t)shards
                         ? limit.rlim_cur / shards - SPARE_DESCRIPTORS
                         : 1;
-    if (each < options->connections_max) {
+    if (options->connections_max == 0) {
+        options->connections_max = each < CONNECTIONS ? (uint32_t)each : CONNECTIONS;
+    } else if (each < options->connections_max) {
         log_warning("%llu open files are allowed: %llu connections per shard, not %u",
                     (unsigned long long)limit.rlim_cur, (unsigned long long)each,
                     options->connections_max);

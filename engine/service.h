@@ -23,7 +23,7 @@ struct service_options {
     uint32_t listeners_count;
     uint32_t shards;  /* 0: one per usable processor */
     const char *cpus; /* "0,2-3": one per shard; NULL: the first usable ones; "none": not pinned */
-    uint32_t connections_max; /* per shard */
+    uint32_t connections_max; /* per shard; 0: as open files allow, at most 10,000 */
     uint64_t message_bytes_max;
     uint64_t memory_bytes; /* for messages in flight, of all shards together */
     uint64_t segment_bytes;

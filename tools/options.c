@@ -116,6 +116,17 @@ static enum status apply(const struct command *command, const struct option_row 
     return STATUS_OK;
 }
 
+/* getopt_long takes any unambiguous beginning of a name; a contract wants the whole name. */
+static bool is_spelled_out(const struct option_row *row, char **argv)
+{
+    const char *given = argv[optind - 1];
+    if (row->argument != NULL && given == optarg)
+        given = argv[optind - 2];
+    size_t size = strlen(row->name);
+    return strncmp(given, "--", 2) == 0 && strncmp(given + 2, row->name, size) == 0 &&
+           (given[size + 2] == '\0' || given[size + 2] == '=');
+}
+
 /* getopt_long reports by return value only (opterr is off): says what was wrong in our words. */
 static enum status refused(const struct command *command, char **argv, int code,
                            struct fault *fault)
@@ -146,7 +157,10 @@ enum status options_parse(const struct command *command, int argc, char **argv, 
         }
         if (code < 256)
             return refused(command, argv, code, fault);
-        enum status status = apply(command, &command->rows[code - 256], values, optarg, fault);
+        const struct option_row *row = &command->rows[code - 256];
+        if (!is_spelled_out(row, argv))
+            return refused(command, argv, '?', fault);
+        enum status status = apply(command, row, values, optarg, fault);
         if (status != STATUS_OK)
             return status;
     }

@@ -81,6 +81,8 @@ START_TEST(names_what_is_wrong)
         {"--flag=yes", NULL, "--flag=yes"},
         {"--call", "this", "--call"},
         {"one", "two", "two"},
+        {"--numb", "3", "3"},
+        {"--fla", NULL, "--fla"},
     };
     char *argv[] = {"test", rows[_i][0], rows[_i][1], NULL};
     struct values values = {0};
@@ -96,7 +98,7 @@ Suite *test_suite(void)
     Suite *suite = suite_create("options");
     TCase *tests = tcase_create("options");
     tcase_add_test(tests, fills_the_struct);
-    tcase_add_loop_test(tests, names_what_is_wrong, 0, 16);
+    tcase_add_loop_test(tests, names_what_is_wrong, 0, 18);
     suite_add_tcase(suite, tests);
     return suite;
 }
