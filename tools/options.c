@@ -116,24 +116,27 @@ static enum status apply(const struct command *command, const struct option_row 
     return STATUS_OK;
 }
 
-/* getopt_long takes any unambiguous beginning of a name; a contract wants the whole name. */
-static bool is_spelled_out(const struct option_row *row, char **argv)
-{
-    const char *given = argv[optind - 1];
-    if (row->argument != NULL && given == optarg)
-        given = argv[optind - 2];
-    size_t size = strlen(row->name);
-    return strncmp(given, "--", 2) == 0 && strncmp(given + 2, row->name, size) == 0 &&
-           (given[size + 2] == '\0' || given[size + 2] == '=');
-}
-
 /* getopt_long reports by return value only (opterr is off): says what was wrong in our words. */
-static enum status refused(const struct command *command, char **argv, int code,
+static enum status refused(const struct command *command, const char *what, int code,
                            struct fault *fault)
 {
-    const char *what = argv[optind - 1];
     return fault_set(fault, STATUS_USAGE, "%s: %s; see mailrace %s --help", what,
                      code == ':' ? "needs a value" : "unknown or wrongly used flag", command->name);
+}
+
+/* The flag as it was typed. */
+static const char *typed(const struct option_row *row, char **argv)
+{
+    bool apart = row->argument != NULL && argv[optind - 1] == optarg;
+    return argv[optind - (apart ? 2 : 1)];
+}
+
+/* getopt_long takes any unambiguous beginning of a name; a contract wants the whole name. */
+static bool is_spelled_out(const struct option_row *row, const char *flag)
+{
+    size_t size = strlen(row->name);
+    return strncmp(flag, "--", 2) == 0 && strncmp(flag + 2, row->name, size) == 0 &&
+           (flag[size + 2] == '\0' || flag[size + 2] == '=');
 }
 
 enum status options_parse(const struct command *command, int argc, char **argv, void *values,
@@ -156,10 +159,10 @@ enum status options_parse(const struct command *command, int argc, char **argv, 
             return STATUS_OK;
         }
         if (code < 256)
-            return refused(command, argv, code, fault);
+            return refused(command, argv[optind - 1], code, fault);
         const struct option_row *row = &command->rows[code - 256];
-        if (!is_spelled_out(row, argv))
-            return refused(command, argv, '?', fault);
+        if (!is_spelled_out(row, typed(row, argv)))
+            return refused(command, typed(row, argv), '?', fault);
         enum status status = apply(command, row, values, optarg, fault);
         if (status != STATUS_OK)
             return status;

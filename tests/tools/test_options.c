@@ -81,7 +81,7 @@ START_TEST(names_what_is_wrong)
         {"--flag=yes", NULL, "--flag=yes"},
         {"--call", "this", "--call"},
         {"one", "two", "two"},
-        {"--numb", "3", "3"},
+        {"--numb", "3", "--numb"},
         {"--fla", NULL, "--fla"},
     };
     char *argv[] = {"test", rows[_i][0], rows[_i][1], NULL};
