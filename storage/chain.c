@@ -1,31 +1,59 @@
 #include "storage/chain.h"
 
-/* The number that segment `index` begins with; UINT64_MAX when it has no batches. */
-static uint64_t first_sequence(const struct chain_segment *segment)
+struct beginning { /* of a segment's batches */
+    uint64_t sequence;
+    uint64_t first_lsn;
+};
+
+static bool has_beginning(const struct chain_segment *segment, struct beginning *beginning)
 {
-    if (segment->hint)
-        return segment->hint->first_sequence <= segment->hint->last_sequence
-                   ? segment->hint->first_sequence
-                   : UINT64_MAX;
-    return segment->scan->count > 0 ? segment->scan->batches[0].header.sequence : UINT64_MAX;
+    if (segment->hint) {
+        *beginning = (struct beginning){segment->hint->first_sequence, segment->hint->first_lsn};
+        return segment->hint->first_sequence <= segment->hint->last_sequence;
+    }
+    if (segment->scan->count == 0)
+        return false;
+    const struct batch_header *first = &segment->scan->batches[0].header;
+    *beginning = (struct beginning){first->sequence, first->first_lsn};
+    return true;
+}
+
+/* The segment begins with a number that the other has, too, and with records that came later: the
+ * other's were given up. (With records that came earlier it is itself a torn one of a former
+ * life.) */
+static void make_void(struct scan *scan, const struct beginning *later)
+{
+    for (uint32_t b = scan->count; b > 0; b--) {
+        struct scan_batch *batch = &scan->batches[b - 1];
+        if (batch->header.sequence >= later->sequence &&
+            batch->header.first_lsn + batch->header.records <= later->first_lsn)
+            batch->counts = false;
+    }
 }
 
 /* Marks what is not void, and finds the highest batch known to be durable. */
 static uint64_t mark_not_void(struct chain_segment *segments, uint32_t count)
 {
-    uint64_t ceiling = UINT64_MAX, durable_upto = 0;
-    for (uint32_t i = count; i > 0; i--) {
-        struct chain_segment *segment = &segments[i - 1];
-        if (segment->hint && segment->hint->last_sequence > durable_upto)
-            durable_upto = segment->hint->last_sequence;
-        for (uint32_t b = 0; !segment->hint && b < segment->scan->count; b++) {
-            struct scan_batch *batch = &segment->scan->batches[b];
-            batch->counts = batch->header.sequence < ceiling;
-            if (batch->counts && batch->header.durable_upto > durable_upto)
-                durable_upto = batch->header.durable_upto;
+    uint64_t durable_upto = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct scan *scan = segments[i].scan;
+        struct beginning later;
+        if (segments[i].hint && segments[i].hint->last_sequence > durable_upto)
+            durable_upto = segments[i].hint->last_sequence;
+        if (segments[i].hint || scan->count == 0)
+            continue;
+        uint64_t last = 0;
+        for (uint32_t b = 0; b < scan->count; b++) {
+            scan->batches[b].counts = true;
+            if (scan->batches[b].header.sequence > last)
+                last = scan->batches[b].header.sequence;
         }
-        if (first_sequence(segment) < ceiling)
-            ceiling = first_sequence(segment);
+        for (uint32_t j = i + 1; j < count; j++)
+            if (has_beginning(&segments[j], &later) && later.sequence <= last)
+                make_void(scan, &later);
+        for (uint32_t b = 0; b < scan->count; b++)
+            if (scan->batches[b].counts && scan->batches[b].header.durable_upto > durable_upto)
+                durable_upto = scan->batches[b].header.durable_upto;
     }
     return durable_upto;
 }
@@ -75,7 +103,8 @@ static void resolve_scan(struct chain *chain, struct chain_segment *segment, uin
 static void resolve_hint(struct chain *chain, struct chain_segment *segment, uint32_t index)
 {
     const struct hint_header *hint = segment->hint;
-    if (first_sequence(segment) == UINT64_MAX)
+    struct beginning beginning;
+    if (!has_beginning(segment, &beginning))
         return;
     segment->missing = missing(chain, hint->first_sequence - 1);
     chain->sequence = hint->last_sequence;

@@ -3,8 +3,8 @@
  * Every batch says up to which one the log was durable when it was written. What is missing at or
  * below the highest such word was acknowledged: damage. What is missing above it was never
  * acknowledged and is torn, and with it everything behind. A later segment that begins with a
- * number makes void what earlier ones hold from that number on: those writes failed and were
- * refused. */
+ * number makes void what earlier ones hold from that number on, if its records came later: those
+ * writes failed and were refused. */
 #ifndef STORAGE_CHAIN_H
 #define STORAGE_CHAIN_H
 

@@ -194,6 +194,16 @@ static void complete_hint(struct scan *scan, struct recovered_segment *segment)
     segment->end_lsn = header->end_lsn;
 }
 
+static void tell_dropped(const struct recover *recover, const struct scan *scan)
+{
+    for (uint32_t b = 0; recover->dropped && b < scan->count; b++) {
+        const struct scan_batch *batch = &scan->batches[b];
+        if (!batch->counts)
+            recover->dropped(recover->context, scan->name.shard, scan->name.number, batch->offset,
+                             batch->header.bytes);
+    }
+}
+
 static void compare_hint(struct recover *recover, uint32_t shard,
                          const struct recovered_segment *segment, struct work *work)
 {
@@ -237,6 +247,7 @@ static void absorb(struct recover *recover, uint32_t shard, struct recovered *lo
         return;
     }
     complete_hint(&work->scan, segment);
+    tell_dropped(recover, &work->scan);
     log->stats.dead_bytes += work->scan.hint.header.record_bytes;
     rebuild_add(recover->rebuild, shard, segment->number, hint_body(&work->scan.hint));
     report_segment(recover, shard, log, judged, segment->number);
@@ -277,14 +288,22 @@ static void find_tail(struct recovered *log, const struct chain *chain,
     work[chain->tail].scan.hint = (struct hint){.size = 0};
 }
 
-/* A write that never was, or its leavings: nothing in it was ever part of the log. */
+static bool has_counted(const struct scan *scan)
+{
+    for (uint32_t b = 0; b < scan->count; b++)
+        if (scan->batches[b].counts)
+            return true;
+    return false;
+}
+
+/* Behind the end of the log: segments that were never begun, or torn from the start. */
 static void remove_unborn(struct recover *recover, uint32_t shard, struct recovered *log,
                           const struct chain *chain, const struct chain_segment *judged)
 {
     for (uint32_t i = 0; i < log->count; i++) {
         bool behind = chain->tail == UINT32_MAX || i > chain->tail;
         if (behind && i != log->ready && !judged[i].hint && !judged[i].damaged &&
-            judged[i].scan->count == 0 && judged[i].scan->check != SEGMENT_BAD && judged[i].scan->unreadable == 0)
+            !has_counted(judged[i].scan) && judged[i].scan->check != SEGMENT_BAD && judged[i].scan->unreadable == 0)
             (void)medium_remove_wait(recover->medium,
                                      name_of(MEDIUM_SEGMENT, shard, log->segments[i].number));
     }

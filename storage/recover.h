@@ -44,6 +44,10 @@ struct recover {
     void (*report)(void *context, bool damage, const char *line);
     /* Called for every good record that is read, unless NULL. */
     void (*record)(void *context, const struct record *record, uint32_t segment, uint32_t slot);
+    /* Called for every batch that turns out not to count after its records were given, unless
+     * NULL. */
+    void (*dropped)(void *context, uint32_t shard, uint32_t segment, uint64_t offset,
+                    uint64_t bytes);
     void *context;
     /* Its own. */
     struct link_names names;

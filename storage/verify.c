@@ -19,8 +19,13 @@ struct place { /* of a message or chunk record, or of what refers to one */
 };
 static_assert(sizeof(struct place) == 32, "no padding");
 
-struct places {
-    struct place *items;
+struct note { /* a place, and the record that says so */
+    struct place place;
+    uint32_t shard, segment, slot;
+};
+
+struct notes {
+    struct note *items;
     size_t count, capacity;
 };
 
@@ -28,61 +33,88 @@ struct verification {
     struct store *store;
     void (*report)(void *context, const char *line);
     void *context;
-    struct places messages, chunks, references;
+    struct notes messages, chunks, references;
     bool damaged, failed;
 };
 
-static void add_place(struct verification *verification, struct places *places, struct place place)
+static void add_note(struct verification *verification, struct notes *notes, struct note note)
 {
-    if (places->count == places->capacity) {
-        size_t capacity = places->capacity ? places->capacity * 2 : 256;
-        struct place *items = realloc(places->items, capacity * sizeof(*items));
+    if (notes->count == notes->capacity) {
+        size_t capacity = notes->capacity ? notes->capacity * 2 : 256;
+        struct note *items = realloc(notes->items, capacity * sizeof(*items));
         verification->failed = verification->failed || !items;
         if (!items)
             return;
-        places->items = items;
-        places->capacity = capacity;
+        notes->items = items;
+        notes->capacity = capacity;
     }
-    places->items[places->count++] = place;
+    notes->items[notes->count++] = note;
 }
 
-static int compare_places(const void *left, const void *right)
+/* Forgets what records between two slots have said. */
+static void drop_notes(struct notes *notes, const struct note *from, uint32_t end_slot)
 {
-    return memcmp(left, right, sizeof(struct place));
+    size_t kept = 0;
+    for (size_t i = 0; i < notes->count; i++) {
+        const struct note *note = &notes->items[i];
+        if (note->shard != from->shard || note->segment != from->segment ||
+            note->slot < from->slot || note->slot >= end_slot)
+            notes->items[kept++] = *note;
+    }
+    notes->count = kept;
 }
 
-/* Is the very same place noted there? Both lists are in the same order. */
-static bool has_place(const struct places *places, const struct place *place)
+static int compare_notes(const void *left, const void *right)
 {
-    return places->count > 0 && bsearch(place, places->items, places->count, sizeof(*place),
-                                        compare_places) != NULL;
+    return memcmp(left, right, sizeof(struct place)); /* the place is a note's first member */
+}
+
+/* Is the very same place noted there? */
+static bool has_place(const struct notes *notes, const struct place *place)
+{
+    return notes->count > 0 && bsearch(place, notes->items, notes->count, sizeof(*notes->items),
+                                       compare_notes) != NULL;
 }
 
 static void note_record(void *context, const struct record *record, uint32_t segment, uint32_t slot)
 {
     struct verification *verification = context;
     const struct record_header *header = &record->header;
-    struct place place = {.shard = header->shard, .segment = segment, .slot = slot};
+    struct note note = {.shard = header->shard, .segment = segment, .slot = slot};
+    note.place = (struct place){.shard = header->shard, .segment = segment, .slot = slot};
     if (header->type == RECORD_CHUNK) {
-        place.crc = header->payload_crc;
-        place.bytes = header->body_bytes;
-        add_place(verification, &verification->chunks, place);
+        note.place.crc = header->payload_crc;
+        note.place.bytes = header->body_bytes;
+        add_note(verification, &verification->chunks, note);
         return;
     }
     if (header->type != RECORD_MESSAGE)
         return;
-    place.id = link_of(header, segment, slot).id;
-    place.bytes = header->record_bytes;
-    add_place(verification, &verification->messages, place);
+    note.place.id = link_of(header, segment, slot).id;
+    note.place.bytes = header->record_bytes;
+    add_note(verification, &verification->messages, note);
     for (uint32_t i = 0; i < header->chunk_count; i++) {
         struct chunk_ref ref = record_chunk(record, i);
-        add_place(verification, &verification->references,
-                  (struct place){.shard = header->shard,
-                                 .segment = ref.segment,
-                                 .slot = ref.slot,
-                                 .crc = ref.crc,
-                                 .bytes = ref.bytes});
+        note.place = (struct place){.shard = header->shard,
+                                    .segment = ref.segment,
+                                    .slot = ref.slot,
+                                    .crc = ref.crc,
+                                    .bytes = ref.bytes};
+        add_note(verification, &verification->references, note);
     }
+}
+
+/* The batch turned out to be no part of the log, and so its records. */
+static void drop_batch(void *context, uint32_t shard, uint32_t segment, uint64_t offset,
+                       uint64_t bytes)
+{
+    struct verification *verification = context;
+    struct note from = {
+        .shard = shard, .segment = segment, .slot = (uint32_t)(offset / RECORD_ALIGN)};
+    uint32_t end_slot = (uint32_t)((offset + bytes) / RECORD_ALIGN);
+    drop_notes(&verification->messages, &from, end_slot);
+    drop_notes(&verification->chunks, &from, end_slot);
+    drop_notes(&verification->references, &from, end_slot);
 }
 
 static void tell(void *context, bool damage, const char *line)
@@ -107,7 +139,7 @@ static void tell_place(struct verification *verification, const char *what,
 static void check_references(struct verification *verification)
 {
     for (size_t i = 0; i < verification->references.count; i++) {
-        const struct place *place = &verification->references.items[i];
+        const struct place *place = &verification->references.items[i].place;
         if (!has_place(&verification->chunks, place))
             tell_place(verification, "a message needs a chunk that is not here", place);
     }
@@ -134,10 +166,10 @@ static void check_links(struct verification *verification)
     }
 }
 
-static void sort_places(struct places *places)
+static void sort_notes(struct notes *notes)
 {
-    if (places->count > 0)
-        qsort(places->items, places->count, sizeof(*places->items), compare_places);
+    if (notes->count > 0)
+        qsort(notes->items, notes->count, sizeof(*notes->items), compare_notes);
 }
 
 /* Reads all logs with `use_hints` off; what they say of mailboxes is not used. */
@@ -155,6 +187,7 @@ static enum status read_logs(struct verification *verification)
         .rebuild = &rebuild,
         .report = tell,
         .record = note_record,
+        .dropped = drop_batch,
         .context = verification,
     };
     enum status status = STATUS_SYSTEM;
@@ -186,8 +219,8 @@ enum status store_verify(struct store *store, void (*report)(void *context, cons
     struct verification verification = {.store = store, .report = report, .context = context};
     enum status status = read_logs(&verification);
     if (status == STATUS_OK) {
-        sort_places(&verification.messages);
-        sort_places(&verification.chunks);
+        sort_notes(&verification.messages);
+        sort_notes(&verification.chunks);
         check_references(&verification);
         check_links(&verification);
         status = verification.damaged ? STATUS_CORRUPT : STATUS_OK;
