@@ -39,17 +39,21 @@ static const struct row rows[] = {
     {NAME("\xE9\r\n.\r\n"), true, 6, 3, 3, 0, 0, 0, 0, true},
 };
 
-typedef enum body_event scan(struct body *body, struct span input, size_t *consumed);
+struct scan {
+    enum body_event (*run)(struct body *body, struct span input, size_t *consumed);
+};
+
+static const struct scan scans[] = {{body_scan}, {body_scan_baseline}, {body_scan_scalar}};
 
 /* All of `input` in pieces; what chunks want stuffed is stuffed. */
-static enum body_event scan_pieces(scan *with, struct body *body, struct span input, size_t piece,
-                                   size_t *consumed)
+static enum body_event scan_pieces(struct scan scan, struct body *body, struct span input,
+                                   size_t piece, size_t *consumed)
 {
     enum body_event event = BODY_MORE;
     *consumed = 0;
     while (*consumed < input.size && event != BODY_END) {
         size_t left = input.size - *consumed, used;
-        event = with(body, span_of(input.data + *consumed, left < piece ? left : piece), &used);
+        event = scan.run(body, span_of(input.data + *consumed, left < piece ? left : piece), &used);
         *consumed += used;
         if (event == BODY_STUFF)
             body_stuff(body);
@@ -59,6 +63,8 @@ static enum body_event scan_pieces(scan *with, struct body *body, struct span in
 
 static void same(const struct body *a, const struct body *b)
 {
+    if (memcmp(a, b, sizeof *a) == 0)
+        return;
     ck_assert_uint_eq(a->bytes, b->bytes);
     ck_assert_uint_eq(a->line_start, b->line_start);
     ck_assert_uint_eq(a->header_bytes, b->header_bytes);
@@ -69,17 +75,18 @@ static void same(const struct body *a, const struct body *b)
     ck_assert_uint_eq(a->eight_bit, b->eight_bit);
     ck_assert_uint_eq(a->bare, b->bare);
     ck_assert_uint_eq(a->long_line, b->long_line);
+    ck_abort();
 }
 
 START_TEST(test_rows)
 {
-    const struct row *row = &rows[_i / 2];
-    scan *with = _i & 1 ? body_scan : body_scan_scalar;
+    const struct row *row = &rows[_i / 3];
+    struct scan scan = scans[_i % 3];
     for (size_t piece = 1; piece <= row->input.size; piece++) {
         struct body body;
         size_t consumed;
         body_init(&body, 100, false);
-        ck_assert_int_eq(scan_pieces(with, &body, row->input, piece, &consumed) == BODY_END,
+        ck_assert_int_eq(scan_pieces(scan, &body, row->input, piece, &consumed) == BODY_END,
                          row->ended);
         ck_assert_uint_eq(consumed, row->bytes);
         ck_assert_uint_eq(body.bytes, row->bytes);
@@ -137,7 +144,8 @@ START_TEST(test_twins)
 {
     uint32_t seed = 12345 + (uint32_t)_i;
     bool chunked = _i & 1;
-    for (unsigned round = 0; round < 4000; round++) {
+    struct scan scan = scans[_i / 2];
+    for (unsigned round = 0; round < 1500; round++) {
         uint8_t text[400];
         struct body scalar, blocks;
         size_t scalar_consumed, consumed, size = 1 + seed % sizeof text;
@@ -147,9 +155,9 @@ START_TEST(test_twins)
         body_init(&scalar, 64 + round % 200, chunked);
         blocks = scalar;
         enum body_event event =
-            scan_pieces(body_scan_scalar, &scalar, span_of(text, size), 1, &scalar_consumed);
+            scan_pieces(scans[2], &scalar, span_of(text, size), 1, &scalar_consumed);
         size_t piece = round & 1 ? size : 1 + seed % 130;
-        ck_assert_int_eq(scan_pieces(body_scan, &blocks, span_of(copy, size), piece, &consumed),
+        ck_assert_int_eq(scan_pieces(scan, &blocks, span_of(copy, size), piece, &consumed),
                          event == BODY_STUFF ? BODY_MORE : event);
         free(copy);
         ck_assert_uint_eq(consumed, scalar_consumed);
@@ -202,7 +210,7 @@ START_TEST(test_finish)
     size_t consumed;
     struct span chunk = span_text(cases[_i].chunk), end = span_text(cases[_i].end);
     body_init(&body, 0, true);
-    scan_pieces(body_scan, &body, chunk, 1, &consumed);
+    scan_pieces(scans[0], &body, chunk, 1, &consumed);
     uint64_t before = body.bytes;
     ck_assert(span_equal(body_finish(&body), end));
     ck_assert_uint_eq(body.bytes, before + end.size);
@@ -217,7 +225,7 @@ Suite *test_suite(void)
 {
     Suite *suite = suite_create("smtp_body");
     TCase *tcase = tcase_create("body");
-    tcase_add_loop_test(tcase, test_rows, 0, 2 * sizeof rows / sizeof *rows);
+    tcase_add_loop_test(tcase, test_rows, 0, 3 * sizeof rows / sizeof *rows);
     tcase_add_loop_test(tcase, test_line_limit, 126, 135);
     tcase_add_loop_test(tcase, test_twins, 0, 4);
     tcase_add_test(tcase, test_places);

@@ -8,8 +8,9 @@
  * judge. test_body.c compares them on longer and on random text. */
 START_TEST(test_pairs)
 {
+    bool baseline = _i >= 36;
     static const char *const marks[] = {"\r\n", "\r", "\n", "\r\n.", "\r\n.\r\n", "\r\n\r\n"};
-    const char *first = marks[_i / 6], *second = marks[_i % 6];
+    const char *first = marks[_i / 6 % 6], *second = marks[_i % 6];
     for (size_t size = 127; size <= 130; size++) {
         uint8_t *text = malloc(size); /* exactly: reading beyond it would show */
         for (size_t a = 56; a < 70; a++) {
@@ -21,11 +22,13 @@ START_TEST(test_pairs)
                 memcpy(text + b, second, strlen(second));
                 body_init(&scalar, 64, size & 1);
                 blocks = scalar;
-                enum body_event event =
-                    body_scan_scalar(&scalar, span_of(text, size), &scalar_consumed);
-                ck_assert_int_eq(body_scan(&blocks, span_of(text, size), &consumed), event);
-                ck_assert_uint_eq(consumed, scalar_consumed);
-                ck_assert_mem_eq(&blocks, &scalar, sizeof scalar);
+                struct span input = span_of(text, size);
+                enum body_event want = body_scan_scalar(&scalar, input, &scalar_consumed);
+                enum body_event got = baseline ? body_scan_baseline(&blocks, input, &consumed)
+                                               : body_scan(&blocks, input, &consumed);
+                if (got != want || consumed != scalar_consumed ||
+                    memcmp(&blocks, &scalar, sizeof scalar) != 0)
+                    ck_abort_msg("marks at %zu and %zu of %zu", a, b, size);
             }
         }
         free(text);
@@ -46,8 +49,8 @@ START_TEST(test_received)
             body_init(&body, 0, false);
             body_scan(&body, span_of(text, cut), &consumed);
             body_scan(&body, span_of(text + cut, sizeof text - cut), &consumed);
-            ck_assert_uint_eq(body.hops, 1);
-            ck_assert_uint_eq(body.header_bytes, at + 26);
+            if (body.hops != 1 || body.header_bytes != at + 26)
+                ck_abort_msg("line at %zu, cut at %zu", at, cut);
         }
     }
 }
@@ -57,7 +60,7 @@ Suite *test_suite(void)
 {
     Suite *suite = suite_create("smtp_body_blocks");
     TCase *tcase = tcase_create("body_blocks");
-    tcase_add_loop_test(tcase, test_pairs, 0, 36);
+    tcase_add_loop_test(tcase, test_pairs, 0, 72);
     tcase_add_test(tcase, test_received);
     suite_add_tcase(suite, tcase);
     return suite;
