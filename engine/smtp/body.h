@@ -48,9 +48,11 @@ enum body_event {
     BODY_STUFF, /* chunks: the next byte is a dot at the start of a line: see body_stuff */
 };
 
-/* Scans `input` up to the first event; `consumed` bytes belong to the body. Both give the same
- * results at any segmentation: the first takes 64 bytes at a time, its twin is the definition. */
+/* Scans `input` up to the first event; `consumed` bytes belong to the body. All give the same
+ * results at any segmentation: body_scan takes 64 bytes at a time with the best the processor has,
+ * the baseline with what every processor has, and the scalar twin is their definition. */
 enum body_event body_scan(struct body *body, struct span input, size_t *consumed);
+enum body_event body_scan_baseline(struct body *body, struct span input, size_t *consumed);
 enum body_event body_scan_scalar(struct body *body, struct span input, size_t *consumed);
 
 /* The caller has put a dot into the wire form, as BODY_STUFF asked. */

@@ -15,7 +15,7 @@ struct masks { /* bit i: byte i of the block */
 #ifdef __x86_64__
 #include <immintrin.h>
 
-INLINE uint64_t bits_sse2(const __m128i part[4])
+INLINE uint64_t bits_baseline(const __m128i part[4])
 {
     return (uint64_t)(uint16_t)_mm_movemask_epi8(part[0]) |
            (uint64_t)(uint16_t)_mm_movemask_epi8(part[1]) << 16 |
@@ -23,21 +23,21 @@ INLINE uint64_t bits_sse2(const __m128i part[4])
            (uint64_t)(uint16_t)_mm_movemask_epi8(part[3]) << 48;
 }
 
-INLINE uint64_t equal_sse2(const __m128i part[4], char byte)
+INLINE uint64_t equal_baseline(const __m128i part[4], char byte)
 {
     const __m128i want = _mm_set1_epi8(byte);
     const __m128i equal[4] = {_mm_cmpeq_epi8(part[0], want), _mm_cmpeq_epi8(part[1], want),
                               _mm_cmpeq_epi8(part[2], want), _mm_cmpeq_epi8(part[3], want)};
-    return bits_sse2(equal);
+    return bits_baseline(equal);
 }
 
-static inline struct masks masks_sse2(const uint8_t *block)
+static inline struct masks masks_baseline(const uint8_t *block)
 {
     const __m128i *at = (const void *)block;
     const __m128i part[4] = {_mm_loadu_si128(at), _mm_loadu_si128(at + 1), _mm_loadu_si128(at + 2),
                              _mm_loadu_si128(at + 3)};
-    return (struct masks){equal_sse2(part, '\r'), equal_sse2(part, '\n'), equal_sse2(part, '.'),
-                          bits_sse2(part)};
+    return (struct masks){equal_baseline(part, '\r'), equal_baseline(part, '\n'),
+                          equal_baseline(part, '.'), bits_baseline(part)};
 }
 
 #define AVX2 __attribute__((target("avx2")))
@@ -62,7 +62,7 @@ AVX2 static inline struct masks masks_avx2(const uint8_t *block)
                           equal_avx2(low, high, '.'), bits_avx2(low, high)};
 }
 #else
-static inline struct masks masks_portable(const uint8_t *block)
+static inline struct masks masks_baseline(const uint8_t *block)
 {
     struct masks masks = {0};
     for (unsigned i = 0; i < BLOCK_BYTES; i++) {
@@ -178,23 +178,27 @@ INLINE enum body_event scan(struct body *body, struct span input, size_t *consum
     return BODY_MORE;
 }
 
+enum body_event body_scan_baseline(struct body *body, struct span input, size_t *consumed)
+{
+    INVARIANT(body->state < BODY_ENDED);
+    return scan(body, input, consumed, masks_baseline);
+}
+
 #ifdef __x86_64__
 AVX2 static enum body_event scan_avx2(struct body *body, struct span input, size_t *consumed)
 {
+    INVARIANT(body->state < BODY_ENDED);
     return scan(body, input, consumed, masks_avx2);
 }
 
 enum body_event body_scan(struct body *body, struct span input, size_t *consumed)
 {
-    INVARIANT(body->state < BODY_ENDED);
-    if (__builtin_cpu_supports("avx2"))
-        return scan_avx2(body, input, consumed);
-    return scan(body, input, consumed, masks_sse2);
+    return __builtin_cpu_supports("avx2") ? scan_avx2(body, input, consumed)
+                                          : body_scan_baseline(body, input, consumed);
 }
 #else
 enum body_event body_scan(struct body *body, struct span input, size_t *consumed)
 {
-    INVARIANT(body->state < BODY_ENDED);
-    return scan(body, input, consumed, masks_portable);
+    return body_scan_baseline(body, input, consumed);
 }
 #endif

@@ -42,7 +42,7 @@ static bool stage(struct smtp_session *session, struct span piece)
     session->staged |= status == STATUS_OK;
     if (status != STATUS_OK) {
         discard(session);
-        session->failure = smtp_reply_of(status);
+        session->failure = (uint8_t)smtp_reply_of(status);
     }
     return true;
 }
