@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "tests/check_main.h"
+#include "tests/engine/net/world.h"
 
 #include <stdlib.h>
 
@@ -50,7 +51,7 @@ static const uint8_t zeros[4096];
 static void trace(struct end *end, enum what what, uint64_t detail)
 {
     struct run *run = end->run;
-    ck_assert(!end->closed);
+    expect(!end->closed);
     uint64_t line[] = {run->trace, run->now_ns, (uint64_t)(end - run->ends), what, detail};
     run->trace = hash64(span_of(line, sizeof line), 0);
     run->count[what]++;
@@ -59,8 +60,8 @@ static void trace(struct end *end, enum what what, uint64_t detail)
 static void released(struct net_tx *tx, void *context)
 {
     struct end *end = context;
-    ck_assert_ptr_eq(tx, &end->tx);
-    ck_assert(end->sending);
+    expect(tx == &end->tx);
+    expect(end->sending);
     end->sending = false;
 }
 
@@ -73,7 +74,7 @@ static void say(struct end *end, uint32_t size)
 
 static struct end *new_end(struct run *run, struct net *net)
 {
-    ck_assert_uint_lt(run->ends_count, 3 * CONNECTIONS);
+    expect(run->ends_count < 3 * CONNECTIONS);
     struct end *end = &run->ends[run->ends_count++];
     *end = (struct end){.run = run, .net = net};
     return end;
@@ -90,7 +91,7 @@ static void *up(struct end *end, struct net_conn conn)
 static void *accepted(void *context, struct net_conn conn, const union net_address *peer)
 {
     struct door *door = context;
-    ck_assert(net_address_is_loopback(peer));
+    expect(net_address_is_loopback(peer));
     door->accepted++;
     struct end *end = new_end(door->run, door->net);
     end->deaf = door->run->deaf;
@@ -100,7 +101,7 @@ static void *accepted(void *context, struct net_conn conn, const union net_addre
 static void *connected(void *context, struct net_conn conn, const union net_address *peer)
 {
     struct end *end = context;
-    ck_assert_int_eq(memcmp(peer, &end->run->address, sizeof peer->ipv4), 0);
+    expect(memcmp(peer, &end->run->address, sizeof peer->ipv4) == 0);
     end->owed = sizeof zeros;
     up(end, conn);
     say(end, end->owed);
@@ -116,7 +117,7 @@ static size_t received(void *session, struct span bytes)
     if (end->deaf)
         return 0;
     if (end->client) {
-        ck_assert_uint_le(bytes.size, end->owed);
+        expect(bytes.size <= end->owed);
         end->owed -= (uint32_t)bytes.size;
         if (end->owed == 0 && ++end->rounds < ROUNDS)
             say(end, end->owed = sizeof zeros);
@@ -143,7 +144,7 @@ static void drained(void *session)
 {
     struct end *end = session;
     trace(end, DRAINED, 0);
-    ck_assert(!end->sending);
+    expect(!end->sending);
     if (!end->client && end->owed > 0) {
         say(end, end->owed);
         end->owed = 0;
@@ -156,7 +157,7 @@ static void closed(void *session, enum net_close_reason reason)
     trace(end, CLOSED, reason);
     end->run->reasons[reason]++;
     end->closed = true;
-    ck_assert(!end->sending);
+    expect(!end->sending);
 }
 
 static const struct net_handler server_handler = {accepted, received, peer_finished, drained,
@@ -223,7 +224,7 @@ static void run_turn(struct run *run)
 static void run_out(struct run *run)
 {
     for (unsigned turns = 0; sim_network_next_ns(run->network) != UINT64_MAX; turns++) {
-        ck_assert_uint_lt(turns, 2000000);
+        expect(turns < 2000000);
         run_turn(run);
     }
 }

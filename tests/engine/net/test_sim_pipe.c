@@ -11,8 +11,8 @@ START_TEST(is_a_queue_of_bytes_with_a_window)
     struct sim_pipe pipe = {0};
     struct random random = {.state = window};
     uint8_t bytes[100], in = 0, out = 0;
-    uint32_t under_way = 0;
-    for (int round = 0; round < 20000; round++) {
+    uint32_t under_way = 0, wrong = 0;
+    for (int round = 0; round < 3000; round++) {
         uint32_t size = 1 + (uint32_t)random_below(&random, sizeof bytes);
         for (uint32_t i = 0; i < size; i++)
             bytes[i] = (uint8_t)(in + i);
@@ -26,11 +26,12 @@ START_TEST(is_a_queue_of_bytes_with_a_window)
         ck_assert_uint_le(front.size, size);
         size_t consumed = (size_t)random_below(&random, front.size + 1);
         for (size_t i = 0; i < consumed; i++)
-            ck_assert_uint_eq(front.data[i], out++);
+            wrong += front.data[i] != out++;
         sim_pipe_consume(&pipe, consumed);
         under_way -= (uint32_t)consumed;
         ck_assert_uint_eq(pipe.size, under_way);
     }
+    ck_assert_uint_eq(wrong, 0);
     sim_pipe_free(&pipe);
 }
 END_TEST
