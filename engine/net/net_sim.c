@@ -38,7 +38,8 @@ static void sim_resume(struct net *base, struct net_conn name)
     if (!end)
         return;
     end->resumed = true;
-    sim_end_list(end);
+    if (end->paused)
+        sim_end_list(end);
 }
 
 static void sim_finish(struct net *base, struct net_conn name)

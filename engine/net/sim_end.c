@@ -164,7 +164,6 @@ void sim_end_settle(struct sim_end *end)
             end->paused = false;
             schedule_delivery(end, 0);
         }
-        end->resumed = false;
         push(end);
         if (end->finishing && tx_queue_empty(&end->queue) && !end->fin_sent)
             send_fin(end);
@@ -183,14 +182,16 @@ static void deliver_bytes(struct sim_end *end)
     struct span bytes = sim_pipe_front(
         &end->incoming,
         (uint32_t)random_below(&network->random, network->options.segment_bytes_max) + 1);
+    end->resumed = false;
     size_t taken = end->handler->received(end->session, bytes);
     INVARIANT(taken <= bytes.size);
     end->net->counters.bytes_in += taken;
     sim_pipe_consume(&end->incoming, taken);
     if (taken > 0)
         sim_end_list(sim_peer(end)); /* its window opened */
-    if (taken < bytes.size)
-        end->paused = true;
+    end->paused = taken < bytes.size;
+    if (end->paused && end->resumed)
+        sim_end_list(end); /* resumed from inside: from the next turn on */
     schedule_delivery(end, sim_gap_ns(network));
 }
 

@@ -60,6 +60,7 @@ struct uring_listener {
     int fd;
     bool in_use;
     bool accepting; /* an accept is pending */
+    bool multishot; /* … that goes on by itself */
     bool cancelled; /* … and was told to end */
     bool closing;
 };

@@ -1,16 +1,30 @@
-/* Listeners: each has one multishot accept pending whenever connections are wanted. */
+/* Listeners: each has one accept pending whenever connections are wanted.
+ *
+ * While slots are plenty it is a multishot, which hands over all that wait at once. When they get
+ * scarce it takes one at a time, so that whoever has no slot waits in the system's backlog instead
+ * of being accepted and closed. */
 #include "base/clock.h"
 #include "engine/net/socket.h"
 #include "engine/net/uring.h"
 
 #include <unistd.h>
 
+#define SCARCE_SLOTS 64            /* … and an eighth of all */
 #define RETRY_NS (100 * NS_PER_MS) /* after running out of descriptors or memory */
+
+static bool is_scarce(const struct net_uring *net)
+{
+    return pool_left(&net->connections) <= SCARCE_SLOTS + net->connections.count / 8;
+}
 
 static void start(struct net_uring *net, struct uring_listener *listener)
 {
     struct io_uring_sqe *sqe = ring_sqe(net->ring);
-    io_uring_prep_multishot_accept(sqe, listener->fd, NULL, NULL, SOCK_CLOEXEC);
+    listener->multishot = !is_scarce(net);
+    if (listener->multishot)
+        io_uring_prep_multishot_accept(sqe, listener->fd, NULL, NULL, SOCK_CLOEXEC);
+    else
+        io_uring_prep_accept(sqe, listener->fd, NULL, NULL, SOCK_CLOEXEC);
     uring_tag(net, sqe, URING_ACCEPT, (uint64_t)(listener - net->listeners));
     listener->accepting = true;
 }
@@ -39,7 +53,8 @@ static void update(struct net_uring *net, struct uring_listener *listener)
                   pool_left(&net->connections) > 0;
     if (wanted && !listener->accepting)
         start(net, listener);
-    else if (!wanted && listener->accepting && !listener->cancelled)
+    else if (listener->accepting && !listener->cancelled &&
+             (!wanted || (listener->multishot && is_scarce(net))))
         stop(net, listener);
     else if (listener->closing && !listener->accepting)
         close_listener(listener);
@@ -121,7 +136,7 @@ static void accepted(struct net_uring *net, const struct uring_listener *listene
     } else if (uring_connection_open(net, conn, &peer)) {
         net->counters.accepted++;
     }
-    if (pool_left(&net->connections) == 0)
+    if (is_scarce(net))
         uring_listeners_update(net);
 }
 
