@@ -2,12 +2,13 @@
 import os
 import pathlib
 import poplib
+import struct
 import subprocess
 import time
 import unittest
 
 from cases import FolderCase
-from mailrace import (SEGMENT_MEGABYTES, Server, Wire, free_port, message, run, text_of,
+from mailrace import (SEGMENT_MEGABYTES, Server, Wire, message, run, text_of,
                       without_trace)
 
 
@@ -35,6 +36,12 @@ class FullDisk(FolderCase):
                 return max(codes)
             return wire.command(mail + b'.')[0]
 
+    def until_accepted(self, server, mail):
+        deadline = time.monotonic() + 30
+        while self.offer(server, mail) != 250:
+            self.assertLess(time.monotonic(), deadline, 'no recovery after space was freed')
+            time.sleep(0.2)
+
     def test_full_then_freed(self):
         mail = message('filling', text_of(1 << 20))
         with Server(store=os.path.join(self.mount, 'store'), shards=1) as server:
@@ -51,10 +58,7 @@ class FullDisk(FolderCase):
             self.assertTrue(without_trace(stored) == mail)
 
             self.mount_with(SEGMENT_MEGABYTES * 8, 'remount,')
-            deadline = time.monotonic() + 30
-            while self.offer(server, mail) != 250:
-                self.assertLess(time.monotonic(), deadline, 'no recovery after space was freed')
-                time.sleep(0.2)
+            self.until_accepted(server, mail)
             self.assertEqual(server.count('full@example.test'), accepted + 1)
             self.assertEqual(server.terminate(), 0)
             server.start()
@@ -62,11 +66,13 @@ class FullDisk(FolderCase):
 
     def test_no_room_to_begin_with(self):
         self.mount_with(1, 'remount,')
-        result = run('serve', '--store', os.path.join(self.mount, 'store'), '--accept-all',
-                     '--smtp', f'127.0.0.1:{free_port()}', seconds=20)
-        self.assertEqual(result.returncode, 74, result.stderr)
-        self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
-        self.assertIn(self.mount, result.stderr)
+        mail = message('no room')
+        with Server(store=os.path.join(self.mount, 'store'), shards=1) as server:
+            self.assertEqual(self.offer(server, mail), 452)
+            self.assertEqual(server.count('full@example.test'), 0)
+            self.mount_with(SEGMENT_MEGABYTES * 8, 'remount,')
+            self.until_accepted(server, mail)
+            self.assertEqual(server.count('full@example.test'), 1)
 
 
 class Damage(FolderCase):
@@ -136,16 +142,48 @@ class Damage(FolderCase):
             result = run('store', 'verify', server.store)
             self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
 
-    def test_a_store_file_that_is_damaged(self):
+
+class Identity(FolderCase):
+    """The STORE file, as in storage/FORMAT.md: u32 format at 8, CRC-32C of the 60 bytes before."""
+
+    def assert_refused(self, change, *names):
         with Server(shards=1) as server:
-            self.fill(server)
+            server.send(message('one'), 'alice@example.test')
             self.assertEqual(server.terminate(), 0)
             path = pathlib.Path(server.store, 'STORE')
-            data = bytearray(path.read_bytes())
-            data[len(data) // 4] ^= 1
+            good = path.read_bytes()
+            data = bytearray(good)
+            change(data)
             path.write_bytes(data)
             for command in (('store', 'info', server.store), tuple(server.command[1:])):
-                result = run(*command)
+                result = run(*command, seconds=20)
                 self.assertEqual(result.returncode, 65, result.stderr)
-                self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
-                self.assertIn('STORE', result.stderr)
+                lines = [line for line in result.stderr.splitlines() if 'warning' not in line]
+                self.assertEqual(len(lines), 1, result.stderr)
+                for name in names:
+                    self.assertIn(name, lines[0])
+            path.write_bytes(good)  # and the refusals changed nothing
+            server.start()
+            self.assertEqual(server.count('alice@example.test'), 1)
+
+    def test_a_damaged_one(self):
+        def damage(data):
+            data[len(data) // 4] ^= 1
+        self.assert_refused(damage, 'STORE')
+
+    def test_a_newer_format(self):
+        def raise_format(data):
+            self.assertEqual(struct.unpack_from('<I', data, 60)[0], crc32c(data[:60]))
+            format_number, = struct.unpack_from('<I', data, 8)
+            struct.pack_into('<I', data, 8, format_number + 1)
+            struct.pack_into('<I', data, 60, crc32c(data[:60]))
+        self.assert_refused(raise_format, 'format')
+
+
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF

@@ -48,7 +48,8 @@ class Tap:
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument('--root', type=pathlib.Path, default=pathlib.Path(__file__).parents[2])
+    parser.add_argument('--root', type=pathlib.Path,
+                        default=pathlib.Path(__file__).resolve().parents[2])
     parser.add_argument('--build', type=pathlib.Path)
     arguments = parser.parse_args()
 
