@@ -18,6 +18,7 @@
 #include "base/invariant.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -70,7 +71,7 @@ static char io_uring_disabled(void)
 
 static enum status explain(struct fault *fault, int error)
 {
-    const char *text = strerror(error);
+    const char *text = strerrordesc_np(error); /* for any thread, unlike strerror */
     if (error == EPERM && io_uring_disabled() != '0')
         return fault_set(fault, STATUS_SYSTEM,
                          "io_uring: %s: the sysctl kernel.io_uring_disabled is %c: set it to 0, or "
@@ -140,7 +141,7 @@ enum status ring_open(struct ring *ring, unsigned entries, struct fault *fault)
 {
     INVARIANT(entries > 0);
     *ring = (struct ring){.awake = RUNNING};
-    ring->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    ring->wake_fd = eventfd(0, EFD_CLOEXEC);
     if (ring->wake_fd < 0)
         return explain(fault, errno);
     int result = setup(&ring->uring, entries, &ring->setup_flags);
@@ -234,5 +235,5 @@ void ring_wake(struct ring *ring)
         return;
     uint64_t one = 1;
     ssize_t written = write(ring->wake_fd, &one, sizeof one);
-    INVARIANT(written == sizeof one || errno == EAGAIN); /* EAGAIN: it is full of wakes */
+    INVARIANT(written == sizeof one);
 }

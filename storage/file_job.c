@@ -69,8 +69,10 @@ static void open_home(struct file_job *job, struct io_uring_sqe *sqe)
 
 static int32_t home_opened(struct file_job *job, int32_t result)
 {
-    if (result < 0)
+    if (result < 0) {
+        job->jobs->home = -1; /* whatever was made is gone */
         return result;
+    }
     job->home_fd = result;
     return STEP_OVER;
 }

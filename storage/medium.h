@@ -67,7 +67,9 @@ struct medium_calls {
     uint64_t (*size)(const struct medium_object *object); /* bytes */
     uint64_t (*space_left)(struct medium *medium);        /* bytes a writer could still use */
 
-    /* Asynchronous. */
+    /* Asynchronous. An object's size never changes while it is open, so a write lies within it; a
+     * write that is not aligned or not within is a bug, and so is closing an object with a read or
+     * write under way. Changes of one name take effect in the order in which they were started. */
     void (*write)(struct medium *medium, struct medium_object *object, const void *bytes,
                   uint32_t size, uint64_t offset, struct medium_op *op); /* durable when done */
     void (*read)(struct medium *medium, struct medium_object *object, void *bytes, uint32_t size,
@@ -106,7 +108,8 @@ static inline void medium_read(struct medium *m, struct medium_object *object, v
     m->calls->read(m, object, bytes, size, offset, op);
 }
 
-/* The waiting forms (medium.c): start, poll until done, give back the result as in medium_op. */
+/* The waiting forms (medium.c): start, poll until done, give back the result as in medium_op. Never
+ * from inside a `done` or a handler of the ring. */
 int64_t medium_read_wait(struct medium *m, struct medium_object *object, void *bytes, uint32_t size,
                          uint64_t offset);
 int64_t medium_write_wait(struct medium *m, struct medium_object *object, const void *bytes,

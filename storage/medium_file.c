@@ -24,6 +24,7 @@ struct medium_object {
     struct medium_name name;
     uint64_t bytes; /* an object's size never changes: replacing makes a new file */
     int read_fd, write_fd;
+    uint32_t under_way; /* reads and writes: they must end before it is closed */
 };
 
 struct medium_file {
@@ -50,10 +51,10 @@ enum io_step { IO_READ, IO_WRITE, IO_SYNC, IO_FAIL };
 /* A read or write under way, in the caller's operation. */
 struct io {
     struct medium_file *file;
+    struct medium_object *object;
     uint8_t *bytes;
     uint64_t offset;
     uint32_t size, moved;
-    int fd;
     enum io_step step;
 };
 static_assert(sizeof(struct io) <= sizeof(((struct medium_op *)0)->private),
@@ -66,22 +67,23 @@ static struct io *io_of(struct medium_op *op)
 
 static void io_submit(struct medium_op *op)
 {
-    struct io *io = io_of(op);
+    const struct io *io = io_of(op);
+    const struct medium_object *object = io->object;
     struct io_uring_sqe *sqe = ring_sqe(io->file->ring);
     uint8_t *bytes = io->bytes + io->moved;
     uint32_t size = io->size - io->moved;
     uint64_t offset = io->offset + io->moved;
     switch (io->step) {
     case IO_READ:
-        io_uring_prep_read(sqe, io->fd, bytes, size, offset);
+        io_uring_prep_read(sqe, object->read_fd, bytes, size, offset);
         break;
     case IO_WRITE:
-        io_uring_prep_write(sqe, io->fd, bytes, size, offset);
+        io_uring_prep_write(sqe, object->write_fd, bytes, size, offset);
         if (io->file->direct && io->file->durable)
             sqe->rw_flags = RWF_DSYNC;
         break;
     case IO_SYNC:
-        io_uring_prep_fsync(sqe, io->fd, IORING_FSYNC_DATASYNC);
+        io_uring_prep_fsync(sqe, object->write_fd, IORING_FSYNC_DATASYNC);
         break;
     case IO_FAIL: /* `done` must not run from inside the call that started it */
         io_uring_prep_nop(sqe);
@@ -128,12 +130,14 @@ static void io_complete(void *context, uint64_t token, int32_t result, uint32_t 
         return;
     }
     file->ended++;
+    io_of(op)->object->under_way--;
     op->done(op);
 }
 
 static void io_start(struct io io, struct medium_op *op)
 {
     io.file->started++;
+    io.object->under_way++;
     *io_of(op) = io;
     io_submit(op);
 }
@@ -168,10 +172,10 @@ static void file_write(struct medium *medium, struct medium_object *object, cons
     int error = object_open_for_writing(file, object);
     op->result = error;
     io_start((struct io){.file = file,
+                         .object = object,
                          .bytes = (uint8_t *)(uintptr_t)bytes,
                          .offset = offset,
                          .size = size,
-                         .fd = object->write_fd,
                          .step = error ? IO_FAIL : IO_WRITE},
              op);
 }
@@ -180,10 +184,10 @@ static void file_read(struct medium *medium, struct medium_object *object, void 
                       uint32_t size, uint64_t offset, struct medium_op *op)
 {
     io_start((struct io){.file = file_of(medium),
+                         .object = object,
                          .bytes = bytes,
                          .offset = offset,
                          .size = size,
-                         .fd = object->read_fd,
                          .step = IO_READ},
              op);
 }
@@ -253,6 +257,7 @@ static enum status file_open(struct medium *medium, struct medium_name name,
 static void file_close(struct medium *medium, struct medium_object *object)
 {
     (void)medium;
+    INVARIANT(object->under_way == 0);
     *object->link = object->next;
     if (object->next)
         object->next->link = object->link;
@@ -433,7 +438,7 @@ static bool directory_has_direct(int root)
 enum status medium_file_open(struct medium **medium, struct ring *ring, const char *directory,
                              const struct medium_file_options *options, struct fault *fault)
 {
-    int root;
+    int root = -1;
     enum status status = directory_open(directory, options->create, &root, fault);
     if (status != STATUS_OK)
         return status;

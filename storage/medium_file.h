@@ -5,7 +5,11 @@
  * a plain write whose full length is checked, then fdatasync. Segments are read through the page
  * cache with readahead off (POSIX_FADV_RANDOM): only blocks already written and durable are ever
  * asked for, so no page of the range still to be written gets into the cache, where it would slow
- * the writer. */
+ * the writer.
+ *
+ * The descriptor for writing is opened at an object's first write, by its name: -ENOENT or -ESTALE
+ * when that is no longer its own. Opening, listing and fencing block, everything else is the
+ * ring's. A medium takes two of the ring's operation numbers for good. */
 #ifndef STORAGE_MEDIUM_FILE_H
 #define STORAGE_MEDIUM_FILE_H
 
@@ -14,7 +18,7 @@
 
 struct medium_file_options {
     bool create;  /* the directory (one level), when it is absent */
-    bool durable; /* false: writes are not synced (--durability none): for measuring only */
+    bool durable; /* false: writes to objects are not synced (--durability none): for measuring */
 };
 
 /* ABSENT, DENIED, SYSTEM with

@@ -6,7 +6,14 @@
  * unfinished write any subset of its sectors may have reached the disk, each unfinished directory
  * change may or may not have happened; which ones is drawn from the seed. Faults (EIO, ENOSPC,
  * short or slow operations) are drawn too, at the rates given. Time is the simulation's clock:
- * operations complete at a drawn moment, seen by poll. */
+ * operations complete at a drawn moment, seen by poll. A poll that may wait ends the medium's
+ * earliest operation at once when none is due, whatever the clock says: the cold paths that wait
+ * need nobody to turn it. The same calls at the same times give the same completions and the same
+ * bytes. A buffer that changes while a write or publish is under way is caught as a bug.
+ *
+ * A read sees what was completed, and of writes under way nothing or any sectors. A failed change
+ * of the directory has happened or not; a prepare cut short leaves the old spare, none, or one that
+ * is too short, all zeroes or full of a removed segment's bytes. */
 #ifndef STORAGE_MEDIUM_SIM_H
 #define STORAGE_MEDIUM_SIM_H
 

@@ -30,6 +30,17 @@ void record_seal(uint8_t *bytes, const struct record_header *header, uint32_t se
     memset(bytes + RECORD_HEADER_BYTES + payload, 0, size - RECORD_HEADER_BYTES - payload);
 }
 
+static void set_spans(struct record *record, const uint8_t *bytes)
+{
+    const struct record_header *header = &record->header;
+    const uint8_t *start = bytes + RECORD_HEADER_BYTES;
+    size_t chunks = (size_t)header->chunk_count * CHUNK_REF_BYTES;
+    record->envelope = span_of(start, header->envelope_bytes);
+    record->chunks = span_of(start + header->envelope_bytes, chunks);
+    record->wire = span_of(start + header->envelope_bytes + chunks,
+                           (size_t)header->trace_bytes + header->body_bytes);
+}
+
 enum record_check record_check(struct span bytes, uint32_t seed, struct record *record)
 {
     struct record_header header;
@@ -42,15 +53,16 @@ enum record_check record_check(struct span bytes, uint32_t seed, struct record *
         header.header_crc != header_checksum(&header, seed))
         return RECORD_BAD_HEADER;
     record->header = header;
-    const uint8_t *start = bytes.data + RECORD_HEADER_BYTES;
-    if (header.payload_crc != crc32c(seed, start, payload))
+    if (header.payload_crc != crc32c(seed, bytes.data + RECORD_HEADER_BYTES, payload))
         return RECORD_BAD_PAYLOAD;
-    size_t chunks = (size_t)header.chunk_count * CHUNK_REF_BYTES;
-    record->envelope = span_of(start, header.envelope_bytes);
-    record->chunks = span_of(start + header.envelope_bytes, chunks);
-    record->wire = span_of(start + header.envelope_bytes + chunks,
-                           (size_t)header.trace_bytes + header.body_bytes);
+    set_spans(record, bytes.data);
     return RECORD_GOOD;
+}
+
+void record_view(const uint8_t *bytes, struct record *record)
+{
+    memcpy(&record->header, bytes, sizeof(record->header));
+    set_spans(record, bytes);
 }
 
 struct chunk_ref record_chunk(const struct record *record, uint32_t index)

@@ -30,7 +30,8 @@ struct record_header {
     uint8_t type;            /* enum record_type */
     uint8_t zero;
     uint16_t shard;          /* whose log */
-    uint32_t flags;          /* enum store_flag */
+    uint16_t flags;          /* enum store_flag */
+    uint16_t back;           /* the message's number is lsn - back: its last chunks came between */
     uint64_t lsn;            /* log sequence number, 52 bits */
     uint64_t received_ns;    /* wall time */
     uint64_t octets;         /* RFC 1939 size of the message */
@@ -86,6 +87,9 @@ enum record_check {
 /* Checks the record at the start of `bytes` (8-byte aligned, may be longer than the record).
  * `record->header` is filled unless the header is bad; the spans only when all is good. */
 enum record_check record_check(struct span bytes, uint32_t seed, struct record *record);
+
+/* The record at `bytes` that this process sealed itself and nothing has touched since. */
+void record_view(const uint8_t *bytes, struct record *record);
 
 /* The reference number `index`, which is below the record's chunk_count. */
 struct chunk_ref record_chunk(const struct record *record, uint32_t index);

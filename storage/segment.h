@@ -34,6 +34,7 @@ enum segment_check {
     SEGMENT_BAD,    /* anything else, another store's too */
     SEGMENT_NEWER,  /* good, of a newer format */
 };
+/* `epoch` is filled when the block is good. */
 enum segment_check segment_header_check(const uint8_t block[MEDIUM_BLOCK_BYTES],
                                         const uint8_t store[16], struct medium_name name,
                                         uint64_t *epoch);
@@ -51,6 +52,7 @@ struct segment {
 /* With one user. ABSENT, FULL (memory), or what the medium says. */
 enum status segment_open(struct segment **segment, struct medium *medium, struct medium_name name,
                          uint64_t epoch) MUST_CHECK;
+/* One user more. */
 struct segment *segment_use(struct segment *segment);
 /* Closes it with its last user; NULL is allowed. */
 void segment_drop(struct segment *segment);

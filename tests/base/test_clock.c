@@ -36,16 +36,18 @@ START_TEST(agrees_with_the_library)
 {
     struct random random = {7};
     struct clock_date_cache cache = {0};
+    unsigned wrong = 0;
     for (unsigned i = 0; i < 50000; i++) {
         uint64_t second = random_below(&random, UINT64_MAX / NS_PER_S);
         time_t time = (time_t)second;
         struct tm parts;
         char expected[64], text[CLOCK_DATE_BYTES + 1] = {0};
-        ck_assert_ptr_nonnull(gmtime_r(&time, &parts));
-        ck_assert_uint_gt(strftime(expected, sizeof expected, "%a, %d %b %Y %T +0000", &parts), 0);
+        wrong += gmtime_r(&time, &parts) == NULL;
+        wrong += strftime(expected, sizeof expected, "%a, %d %b %Y %T +0000", &parts) == 0;
         clock_date(&cache, second * NS_PER_S, text);
-        ck_assert_str_eq(text, expected);
+        wrong += strcmp(text, expected) != 0;
     }
+    ck_assert_uint_eq(wrong, 0);
 }
 END_TEST
 

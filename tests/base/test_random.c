@@ -2,7 +2,9 @@
 
 #include "base/random.h"
 
-#include <string.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/time.h>
 
 /* Reference outputs of SplitMix64 (Vigna's splitmix64.c). */
 START_TEST(is_splitmix64)
@@ -37,15 +39,31 @@ START_TEST(below_stays_below_and_is_even)
 }
 END_TEST
 
+static void ignore_signal(int number)
+{
+    (void)number;
+}
+
+/* A large getrandom(2) ends early when a signal comes. */
 START_TEST(system_fills_all_of_it_and_no_more)
 {
-    static uint8_t a[100001], b[100001];
-    ck_assert(random_system(a, 100000) == STATUS_OK);
-    ck_assert(random_system(b, 100000) == STATUS_OK);
-    ck_assert_mem_ne(a, b, 100000);
-    ck_assert_mem_ne(a + 99968, b + 99968, 32); /* to the end */
-    ck_assert_uint_eq(a[100000], 0);
+    const size_t size = (1 << 24) + 100;
+    uint8_t *bytes = calloc(1, size + 1);
+    ck_assert_ptr_nonnull(bytes);
+    struct sigaction action = {.sa_handler = ignore_signal};
+    ck_assert_int_eq(sigaction(SIGALRM, &action, NULL), 0);
+    struct itimerval often = {{.tv_usec = 5000}, {.tv_usec = 5000}};
+    ck_assert_int_eq(setitimer(ITIMER_REAL, &often, NULL), 0);
+    ck_assert(random_system(bytes, size) == STATUS_OK);
+    ck_assert_int_eq(setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL), 0);
+    ck_assert_uint_eq(bytes[size], 0);
+    static const uint8_t zeros[32];
+    for (size_t at = 0; at + sizeof zeros <= size; at += size / 100)
+        ck_assert_mem_ne(bytes + at, zeros, sizeof zeros);
+    ck_assert_mem_ne(bytes + size - sizeof zeros, zeros, sizeof zeros);
+    ck_assert_mem_ne(bytes, bytes + size / 2, sizeof zeros);
     ck_assert(random_system(NULL, 0) == STATUS_OK);
+    free(bytes);
 }
 END_TEST
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -15,6 +16,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ENTRIES 8u
@@ -108,12 +110,11 @@ START_TEST(results_are_passed_on)
 }
 END_TEST
 
+/* Nothing would end its wait but the test's timeout. */
 START_TEST(zero_does_not_wait)
 {
-    uint64_t before = now_ns();
     for (unsigned i = 0; i < 100; i++)
         ck_assert_uint_eq(ring_turn(&ring, 0), 0);
-    ck_assert_uint_lt(now_ns() - before, 500 * NS_PER_MS);
 }
 END_TEST
 
@@ -125,9 +126,12 @@ START_TEST(waits_no_less_than_asked)
 }
 END_TEST
 
-/* The read completes by task work, which DEFER_TASKRUN leaves until the ring is entered for it. */
+/* The read completes by task work, which DEFER_TASKRUN leaves until the ring is entered for it:
+ * when the kernel raises its flag, or, on kernels without that, every time. */
 START_TEST(zero_runs_deferred_work)
 {
+    if (_i == 1)
+        ring.setup_flags &= ~IORING_SETUP_TASKRUN_FLAG;
     struct seen seen = {0};
     unsigned operation = ring_register(&ring, note, &seen);
     int fds[2];
@@ -157,7 +161,7 @@ START_TEST(more_than_the_queues_hold)
     for (uint64_t token = 1; token <= 1000; token++)
         submit_nop(operation, token);
     for (unsigned turn = 0; turn < 1000 && seen.count < 1000; turn++)
-        ring_turn(&ring, NS_PER_MS);
+        ring_turn(&ring, 0);
     ck_assert_uint_eq(seen.count, 1000);
     ck_assert_uint_eq(seen.token_sum, 1000 * 1001 / 2);
     ck_assert_uint_eq(ring_turn(&ring, 0), 0);
@@ -193,9 +197,8 @@ START_TEST(busy_wakes_cost_no_system_call)
         ring_wake(&ring);
         ring_turn(&ring, 0);
     }
-    uint64_t count;
-    ck_assert_int_eq(read(ring.wake_fd, &count, sizeof count), -1);
-    ck_assert_int_eq(errno, EAGAIN);
+    struct pollfd written = {.fd = ring.wake_fd, .events = POLLIN};
+    ck_assert_int_eq(poll(&written, 1, 0), 0);
     ck_assert_uint_eq(ring.completed, 0);
 }
 END_TEST
@@ -247,6 +250,27 @@ START_TEST(no_wake_is_lost)
     ck_assert_int_eq(pthread_join(thread, NULL), 0);
     ck_assert_uint_eq(wrong, 0);
     spsc_close(handover.queue);
+}
+END_TEST
+
+static void *write_and_wake(void *context)
+{
+    struct timespec pause = {.tv_nsec = 2 * (long)NS_PER_MS};
+    nanosleep(&pause, NULL);
+    *(unsigned *)context = 4711;
+    ring_wake(&ring);
+    return NULL;
+}
+
+/* Nothing but the wake orders the two accesses, which the thread sanitizer checks. */
+START_TEST(what_was_written_before_a_wake_is_seen)
+{
+    unsigned plain = 0;
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, write_and_wake, &plain), 0);
+    ring_turn(&ring, FOREVER);
+    ck_assert_uint_eq(plain, 4711);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
 }
 END_TEST
 
@@ -336,12 +360,13 @@ Suite *test_suite(void)
     tcase_add_test(tcase, results_are_passed_on);
     tcase_add_test(tcase, zero_does_not_wait);
     tcase_add_test(tcase, waits_no_less_than_asked);
-    tcase_add_test(tcase, zero_runs_deferred_work);
+    tcase_add_loop_test(tcase, zero_runs_deferred_work, 0, 2);
     tcase_add_test(tcase, more_than_the_queues_hold);
     tcase_add_test(tcase, handlers_may_submit);
     tcase_add_test(tcase, wake_before_the_turn_ends_it_once);
     tcase_add_test(tcase, busy_wakes_cost_no_system_call);
     tcase_add_loop_test(tcase, no_wake_is_lost, 0, 3);
+    tcase_add_test(tcase, what_was_written_before_a_wake_is_seen);
     tcase_add_test(tcase, signals_end_a_turn_and_nothing_else);
     tcase_add_test_raise_signal(tcase, untagged_entry_is_a_bug, SIGABRT);
     tcase_add_test_raise_signal(tcase, too_many_operations_are_a_bug, SIGABRT);

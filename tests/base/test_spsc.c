@@ -12,10 +12,12 @@
 #define THREAD_FRAMES 200000u
 
 static struct spsc *queue;
+static uintptr_t ring_start; /* the first frame stands 8 bytes after it */
 
 static void open_queue(void)
 {
     ck_assert(spsc_open(&queue, QUEUE_BYTES) == STATUS_OK);
+    ring_start = (uintptr_t)spsc_reserve(queue, 0) - 8;
 }
 
 static void close_queue(void)
@@ -43,7 +45,10 @@ static bool write_frame(uint64_t n, size_t size_max)
 
 static bool frame_is(struct span frame, uint64_t n, size_t size_max)
 {
-    if (frame.size != size_of(n, size_max) || (uintptr_t)frame.data % 8 != 0)
+    uintptr_t start = (uintptr_t)frame.data;
+    if (frame.size != size_of(n, size_max) || start % 8 != 0)
+        return false;
+    if (start < ring_start || start + frame.size > ring_start + QUEUE_BYTES)
         return false;
     for (size_t i = 0; i < frame.size; i++)
         if (frame.data[i] != (n & 0xFF))
@@ -108,6 +113,7 @@ START_TEST(largest_frame_fits_wherever_the_end_is)
         *frame = offset;
         spsc_publish(queue);
         struct span seen = spsc_peek(queue);
+        ck_assert_uint_le((uintptr_t)seen.data + seen.size, ring_start + QUEUE_BYTES);
         ck_assert_uint_eq(seen.size, FRAME_BYTES_MAX);
         ck_assert_mem_eq(seen.data, &offset, sizeof offset);
         spsc_consume(queue);
@@ -188,6 +194,8 @@ END_TEST
 
 START_TEST(publishing_nothing_is_a_bug)
 {
+    ck_assert_ptr_nonnull(spsc_reserve(queue, 0));
+    spsc_publish(queue);
     spsc_publish(queue);
 }
 END_TEST

@@ -1,0 +1,112 @@
+#include "storage/chain.h"
+
+/* The number that segment `index` begins with; UINT64_MAX when it has no batches. */
+static uint64_t first_sequence(const struct chain_segment *segment)
+{
+    if (segment->hint)
+        return segment->hint->first_sequence <= segment->hint->last_sequence
+                   ? segment->hint->first_sequence
+                   : UINT64_MAX;
+    return segment->scan->count > 0 ? segment->scan->batches[0].header.sequence : UINT64_MAX;
+}
+
+/* Marks what is not void, and finds the highest batch known to be durable. */
+static uint64_t mark_not_void(struct chain_segment *segments, uint32_t count)
+{
+    uint64_t ceiling = UINT64_MAX, durable_upto = 0;
+    for (uint32_t i = count; i > 0; i--) {
+        struct chain_segment *segment = &segments[i - 1];
+        if (segment->hint && segment->hint->last_sequence > durable_upto)
+            durable_upto = segment->hint->last_sequence;
+        for (uint32_t b = 0; !segment->hint && b < segment->scan->count; b++) {
+            struct scan_batch *batch = &segment->scan->batches[b];
+            batch->counts = batch->header.sequence < ceiling;
+            if (batch->counts && batch->header.durable_upto > durable_upto)
+                durable_upto = batch->header.durable_upto;
+        }
+        if (first_sequence(segment) < ceiling)
+            ceiling = first_sequence(segment);
+    }
+    return durable_upto;
+}
+
+/* How many batches from the chain's end to `until` were acknowledged. */
+static uint64_t missing(const struct chain *chain, uint64_t until)
+{
+    uint64_t last = until < chain->durable_upto ? until : chain->durable_upto;
+    return last > chain->sequence ? last - chain->sequence : 0;
+}
+
+static bool batch_counts(const struct chain *chain, const struct scan_batch *batch)
+{
+    const struct batch_header *header = &batch->header;
+    bool vouched = header->sequence <= chain->durable_upto;
+    if (header->sequence <= chain->sequence || header->first_lsn < chain->end_lsn)
+        return false; /* left from an earlier life of these blocks */
+    if (batch->bad > 0 && !vouched)
+        return false;
+    if (header->sequence == chain->sequence + 1 && header->previous_crc == chain->crc)
+        return true;
+    return header->sequence - 1 <= chain->durable_upto;
+}
+
+static void resolve_scan(struct chain *chain, struct chain_segment *segment, uint32_t index)
+{
+    for (uint32_t b = 0; b < segment->scan->count; b++) {
+        struct scan_batch *batch = &segment->scan->batches[b];
+        if (!batch->counts)
+            continue;
+        batch->counts = batch_counts(chain, batch);
+        if (!batch->counts) {
+            segment->torn = true;
+            continue;
+        }
+        segment->missing += missing(chain, batch->header.sequence - 1);
+        segment->bad_records += batch->bad;
+        chain->sequence = batch->header.sequence;
+        chain->crc = batch->header.crc;
+        chain->end_lsn = batch->header.first_lsn + batch->header.records;
+        chain->tail = index;
+        chain->tail_offset = batch->offset + batch->header.bytes;
+        chain->closed = batch->header.flags & BATCH_CLOSING;
+    }
+}
+
+static void resolve_hint(struct chain *chain, struct chain_segment *segment, uint32_t index)
+{
+    const struct hint_header *hint = segment->hint;
+    if (first_sequence(segment) == UINT64_MAX)
+        return;
+    segment->missing = missing(chain, hint->first_sequence - 1);
+    chain->sequence = hint->last_sequence;
+    chain->crc = hint->last_crc;
+    chain->end_lsn = hint->end_lsn;
+    chain->tail = index;
+    chain->tail_offset = hint->end_offset;
+    chain->closed = false;
+}
+
+void chain_resolve(struct chain_segment *segments, uint32_t count, struct chain *chain)
+{
+    *chain = (struct chain){.tail = UINT32_MAX};
+    chain->durable_upto = mark_not_void(segments, count);
+    for (uint32_t i = 0; i < count; i++) {
+        if (segments[i].hint)
+            resolve_hint(chain, &segments[i], i);
+        else
+            resolve_scan(chain, &segments[i], i);
+    }
+    if (count > 0 && chain->durable_upto > chain->sequence) {
+        segments[count - 1].missing += chain->durable_upto - chain->sequence;
+        chain->sequence = chain->durable_upto;
+        chain->crc = 0;
+        chain->closed = false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const struct scan *scan = segments[i].scan;
+        bool header_lost = !segments[i].hint && scan->count > 0 && scan->check != SEGMENT_GOOD;
+        segments[i].damaged = segments[i].missing > 0 || segments[i].bad_records > 0 || header_lost;
+        if (i == chain->tail && !segments[i].hint && scan->leftovers && !chain->closed)
+            segments[i].torn = true;
+    }
+}

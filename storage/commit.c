@@ -1,0 +1,329 @@
+#include "storage/commit.h"
+
+#include "base/clock.h"
+#include "base/invariant.h"
+#include "base/log.h"
+
+#include <inttypes.h>
+#include <sys/mman.h>
+
+enum status commit_init(struct commit *commit, const struct store_options *options)
+{
+    uint32_t bytes = options->batch_bytes;
+    uint32_t cookies = bytes / RECORD_HEADER_BYTES;
+    size_t cookies_bytes = ((size_t)cookies * 8 + MEDIUM_BLOCK_BYTES) & ~(MEDIUM_BLOCK_BYTES - 1ul);
+    *commit = (struct commit){
+        .count = options->commit_depth + 3,
+        .depth = options->commit_depth,
+        .batch_bytes = bytes,
+        .cookies_max = cookies,
+        .clock = options->clock,
+        .state = COMMIT_HOMELESS,
+    };
+    INVARIANT(commit->count <= COMMIT_BATCHES_MAX);
+    commit->memory_bytes = commit->count * (bytes + cookies_bytes) + MEDIUM_BLOCK_BYTES;
+    uint8_t *memory = mmap(NULL, commit->memory_bytes, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        return STATUS_FULL;
+    commit->memory = memory;
+    commit->spare.block = memory;
+    memory += MEDIUM_BLOCK_BYTES;
+    for (uint32_t i = 0; i < commit->count; i++) {
+        commit->batches[i].commit = commit;
+        commit->batches[i].bytes = memory + i * bytes;
+        commit->batches[i].cookies =
+            (uint64_t *)(memory + commit->count * (size_t)bytes + i * cookies_bytes);
+    }
+    return STATUS_OK;
+}
+
+void commit_deinit(struct commit *commit)
+{
+    INVARIANT(commit->flights == 0 && !commit->spare.under_way);
+    for (; commit->settled < commit->begun; commit->settled++)
+        segment_drop(commit_batch(commit, commit->settled)->segment);
+    segment_drop(commit->segment);
+    segment_drop(commit->spare.segment);
+    if (commit->memory)
+        munmap(commit->memory, commit->memory_bytes);
+    *commit = (struct commit){.count = 0};
+}
+
+uint32_t commit_record_max(const struct commit *commit)
+{
+    uint32_t bytes = commit->batch_bytes - BATCH_HEADER_BYTES;
+    return bytes < RECORD_BYTES_MAX ? bytes : RECORD_BYTES_MAX;
+}
+
+/* ---- the filling batch ---- */
+
+static struct batch *filling(struct commit *commit)
+{
+    if (commit->begun == commit->submitted)
+        return NULL;
+    struct batch *batch = commit_batch(commit, commit->begun - 1);
+    return batch->state == BATCH_FILLING ? batch : NULL;
+}
+
+static void close_filling(struct commit *commit)
+{
+    struct batch *batch = filling(commit);
+    if (!batch)
+        return;
+    batch->state = BATCH_WAITING;
+    commit->offset = batch->offset + batch_round(batch->header.used);
+}
+
+static uint64_t remaining(const struct commit *commit)
+{
+    return commit->segment ? commit->segment->bytes - commit->offset : 0;
+}
+
+/* Finds a place for the next batch. Without a segment to follow, mail leaves the last batches of
+ * this one to deletions: they must be possible on a full disk. */
+static enum status find_place(struct commit *commit, uint64_t bytes, enum commit_purpose purpose)
+{
+    uint64_t left = remaining(commit);
+    bool followed = commit->spare.state == SPARE_READY;
+    uint64_t need = followed ? commit->batch_bytes : 2ull * commit->batch_bytes;
+    if (left >= need || (purpose == COMMIT_DELETION && left >= BATCH_HEADER_BYTES + bytes))
+        return STATUS_OK;
+    if (!followed)
+        return commit->spare.failure != STATUS_OK ? commit->spare.failure : STATUS_AGAIN;
+    segment_drop(commit->segment);
+    commit->segment = spare_take(&commit->spare);
+    commit->offset = SEGMENT_FIRST_BATCH;
+    commit->counters->segments++;
+    return STATUS_OK;
+}
+
+static struct batch *begin_batch(struct commit *commit, uint16_t flags)
+{
+    struct batch *batch = commit_batch(commit, commit->begun++);
+    uint64_t left = remaining(commit);
+    INVARIANT(left >= MEDIUM_BLOCK_BYTES);
+    batch->segment = segment_use(commit->segment);
+    batch->offset = commit->offset;
+    batch->capacity = left < commit->batch_bytes ? (uint32_t)left : commit->batch_bytes;
+    batch->cookie_count = 0;
+    batch->state = BATCH_FILLING;
+    batch->header = (struct batch_header){
+        .epoch = commit->segment->epoch,
+        .first_lsn = commit->next_lsn,
+        .shard = commit->shard,
+        .segment = commit->segment->number,
+        .block = (uint32_t)(commit->offset / MEDIUM_BLOCK_BYTES),
+        .used = BATCH_HEADER_BYTES,
+        .flags = flags,
+    };
+    return batch;
+}
+
+static bool fits(const struct commit *commit, const struct batch *batch, uint64_t bytes)
+{
+    return batch->capacity - batch->header.used >= bytes &&
+           batch->cookie_count < commit->cookies_max;
+}
+
+enum status commit_reserve(struct commit *commit, uint64_t bytes, enum commit_purpose purpose,
+                           struct commit_slot *slot)
+{
+    if (commit->state != COMMIT_RUNNING)
+        return commit->refusal != STATUS_OK ? commit->refusal : STATUS_AGAIN;
+    if (bytes > commit_record_max(commit))
+        return STATUS_FULL;
+    struct batch *batch = filling(commit);
+    if (!batch || !fits(commit, batch, bytes)) {
+        if (commit->begun - commit->settled >= commit->count - 1)
+            return STATUS_AGAIN;
+        close_filling(commit);
+        enum status status = find_place(commit, bytes, purpose);
+        if (status != STATUS_OK)
+            return status;
+        batch = begin_batch(commit, 0);
+    }
+    slot->bytes = batch->bytes + batch->header.used;
+    slot->lsn = commit->next_lsn;
+    slot->segment = batch->segment->number;
+    slot->slot = (uint32_t)((batch->offset + batch->header.used) / RECORD_ALIGN);
+    return STATUS_OK;
+}
+
+void commit_add(struct commit *commit, const struct commit_slot *slot,
+                struct record_header *header, const uint64_t *cookie)
+{
+    struct batch *batch = filling(commit);
+    INVARIANT(batch && slot->bytes == batch->bytes + batch->header.used);
+    header->shard = (uint16_t)commit->shard;
+    header->lsn = commit->next_lsn++;
+    record_seal(slot->bytes, header, commit->record_seed);
+    batch->header.used += ((const struct record_header *)slot->bytes)->record_bytes;
+    batch->header.records++;
+    INVARIANT(batch->header.used <= batch->capacity);
+    if (cookie)
+        batch->cookies[batch->cookie_count++] = *cookie;
+}
+
+uint32_t commit_filling_room(const struct commit *commit)
+{
+    const struct batch *batch = &commit->batches[(commit->begun - 1) % commit->count];
+    if (commit->begun == commit->submitted || batch->state != BATCH_FILLING)
+        return 0;
+    return batch->capacity - batch->header.used;
+}
+
+uint64_t commit_room(const struct commit *commit)
+{
+    if (commit->state != COMMIT_RUNNING)
+        return 0;
+    uint64_t room = commit_filling_room(commit), left = remaining(commit);
+    if (room > 0) /* the filling batch stands at commit->offset */
+        left -= left < commit->batch_bytes ? left : commit->batch_bytes;
+    uint64_t buffers = commit->count - 1 - (commit->begun - commit->settled);
+    uint64_t places = left / commit->batch_bytes;
+    if (commit->spare.state == SPARE_READY)
+        places += (commit->spare.segment->bytes - SEGMENT_FIRST_BATCH) / commit->batch_bytes - 1;
+    else
+        places -= places > 0;
+    return room + (buffers < places ? buffers : places) * commit_record_max(commit);
+}
+
+/* ---- writing ---- */
+
+static void advance(struct commit *commit)
+{
+    while (commit->ended < commit->submitted) {
+        struct batch *batch = commit_batch(commit, commit->ended);
+        if (batch->state != BATCH_DURABLE)
+            return;
+        commit->durable_sequence = batch->header.sequence;
+        commit->durable_crc = batch->header.crc;
+        commit->ended++;
+    }
+}
+
+static void batch_done(struct medium_op *op)
+{
+    struct batch *batch = (struct batch *)op; /* op is the first member */
+    struct commit *commit = batch->commit;
+    uint64_t took = clock_monotonic_ns(commit->clock) - batch->submitted_ns;
+    commit->flights--;
+    commit->counters->batches++;
+    commit->counters->commit_ns_total += took;
+    if (took > commit->counters->commit_ns_max)
+        commit->counters->commit_ns_max = took;
+    if (op->result >= 0) {
+        batch->state = BATCH_DURABLE;
+        commit->counters->bytes += batch->header.bytes;
+        advance(commit);
+        return;
+    }
+    batch->state = BATCH_FAILED;
+    commit->counters->batch_errors++;
+    commit->failure =
+        status_from_errno((int)-op->result) == STATUS_FULL ? STATUS_FULL : STATUS_IO;
+    commit->state = COMMIT_DRAINING;
+    log_error("log %" PRIu32 ": writing %" PRIu32 " bytes to segment %" PRIu32
+              " at %" PRIu64 ": %s",
+              commit->shard, batch->header.bytes, batch->segment->number, batch->offset,
+              status_text(commit->failure));
+}
+
+static void submit(struct commit *commit, struct batch *batch)
+{
+    if (batch->state == BATCH_FILLING)
+        close_filling(commit);
+    batch->header.sequence = ++commit->sequence;
+    batch->header.durable_upto = commit->durable_sequence;
+    batch->header.previous_crc = commit->crc;
+    commit->crc = batch_seal(batch->bytes, &batch->header);
+    batch->state = BATCH_FLIGHT;
+    batch->op.done = batch_done;
+    batch->submitted_ns = clock_monotonic_ns(commit->clock);
+    commit->submitted++;
+    commit->flights++;
+    medium_write(commit->medium, batch->segment->object, batch->bytes, batch->header.bytes,
+                 batch->offset, &batch->op);
+}
+
+/* Everything behind the last durable batch has failed. The next batches take over its numbers, in
+ * another segment; recovery believes the later segment. */
+static void give_up(struct commit *commit, uint64_t now_ns)
+{
+    close_filling(commit);
+    struct batch *first = commit_batch(commit, commit->ended);
+    bool anchor = first->header.flags & BATCH_ANCHOR;
+    if (anchor && first->offset == SEGMENT_FIRST_BATCH)
+        spare_discard(&commit->spare, first->segment->number, commit->failure, now_ns);
+    for (; commit->ended < commit->begun; commit->ended++)
+        commit_batch(commit, commit->ended)->state = BATCH_FAILED;
+    commit->submitted = commit->begun;
+    commit->sequence = commit->durable_sequence;
+    commit->crc = commit->durable_crc;
+    commit->failures++;
+    segment_drop(commit->segment);
+    commit->segment = NULL;
+    commit->state = COMMIT_HOMELESS;
+    if (anchor) {
+        commit->refusal = commit->failure;
+        commit->retry_ns = now_ns + SPARE_RETRY_NS;
+    }
+}
+
+static void take_hold(struct commit *commit, uint64_t now_ns)
+{
+    if (commit->begun - commit->settled >= commit->count || now_ns < commit->retry_ns)
+        return;
+    if (remaining(commit) < MEDIUM_BLOCK_BYTES) {
+        struct segment *segment = spare_take(&commit->spare);
+        if (!segment) {
+            if (commit->spare.failure != STATUS_OK)
+                commit->refusal = commit->spare.failure;
+            return;
+        }
+        segment_drop(commit->segment);
+        commit->segment = segment;
+        commit->offset = SEGMENT_FIRST_BATCH;
+        commit->counters->segments++;
+    }
+    commit->state = COMMIT_ANCHORING;
+    submit(commit, begin_batch(commit, BATCH_ANCHOR));
+}
+
+void commit_turn(struct commit *commit)
+{
+    uint64_t now_ns = clock_monotonic_ns(commit->clock);
+    if (commit->state == COMMIT_DRAINING && commit->flights == 0)
+        give_up(commit, now_ns);
+    spare_turn(&commit->spare, now_ns);
+    if (commit->state == COMMIT_HOMELESS)
+        take_hold(commit, now_ns);
+    if (commit->state == COMMIT_ANCHORING && commit->flights == 0) {
+        commit->state = COMMIT_RUNNING;
+        commit->refusal = STATUS_OK;
+    }
+    while (commit->state == COMMIT_RUNNING && commit->flights < commit->depth &&
+           commit->submitted < commit->begun) {
+        struct batch *batch = commit_batch(commit, commit->submitted);
+        if (batch->header.records == 0)
+            break;
+        submit(commit, batch);
+    }
+}
+
+void commit_close(struct commit *commit)
+{
+    INVARIANT(commit->flights == 0);
+    if (commit->state != COMMIT_RUNNING)
+        return;
+    struct batch *batch = filling(commit); /* begun, but nothing was added */
+    if (!batch) {
+        if (remaining(commit) < MEDIUM_BLOCK_BYTES)
+            return;
+        batch = begin_batch(commit, 0);
+    }
+    INVARIANT(batch->header.records == 0);
+    batch->header.flags = BATCH_CLOSING;
+    submit(commit, batch);
+}

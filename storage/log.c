@@ -1,0 +1,176 @@
+#include "storage/log.h"
+
+#include "base/clock.h"
+#include "base/invariant.h"
+#include "base/log.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+/* ---- opening ---- */
+
+/* The log goes on where recovery says: in its last segment, or in one made ready before. */
+static enum status resume(struct store_log *log, struct fault *fault)
+{
+    struct commit *commit = &log->commit;
+    struct recovered *found = &log->store->logs[log->shard];
+    const struct store_options *options = &log->store->options;
+    enum status status = STATUS_OK;
+    commit->sequence = commit->durable_sequence = found->sequence;
+    commit->crc = commit->durable_crc = found->crc;
+    commit->next_lsn = found->next_lsn;
+    commit->spare.medium = log->medium;
+    commit->spare.bytes = options->segment_bytes;
+    commit->spare.seed = options->seed;
+    commit->spare.shard = log->shard;
+    commit->spare.number = found->count > 0 ? found->segments[found->count - 1].number : 0;
+    memcpy(commit->spare.store, log->store->identity.id, sizeof(commit->spare.store));
+    struct medium_name name = {.kind = MEDIUM_SEGMENT, .shard = log->shard};
+    if (found->tail != UINT32_MAX) {
+        name.number = found->segments[found->tail].number;
+        status = segment_open(&commit->segment, log->medium, name,
+                              found->segments[found->tail].epoch);
+        commit->offset = found->tail_offset;
+        log->settle.hint = found->hint;
+        found->hint = (struct hint){.size = 0};
+    }
+    if (status == STATUS_OK && found->ready != UINT32_MAX) {
+        name.number = found->segments[found->ready].number;
+        status = segment_open(&commit->spare.segment, log->medium, name,
+                              found->segments[found->ready].epoch);
+        commit->spare.state = status == STATUS_OK ? SPARE_READY : SPARE_NONE;
+    }
+    if (status != STATUS_OK)
+        return fault_set(fault, status, "log %" PRIu32 ", segment %" PRIu32 ": %s", log->shard,
+                         name.number, status_text(status));
+    return STATUS_OK;
+}
+
+static uint32_t chunk_size(const struct store_options *options)
+{
+    uint32_t most = options->batch_bytes / 4;
+    return options->chunk_bytes < most ? options->chunk_bytes : most;
+}
+
+static enum status log_init(struct store_log *log, const struct store_options *options)
+{
+    enum status status = commit_init(&log->commit, options);
+    if (status == STATUS_OK)
+        status = link_names_init(&log->settle.names);
+    if (status == STATUS_OK)
+        status = staging_init(&log->staging, options->staging_bytes);
+    if (status == STATUS_OK)
+        status = fetches_init(&log->fetches, options->fetches_max);
+    log->commit.medium = log->medium;
+    log->commit.shard = log->shard;
+    log->commit.record_seed = log->store->record_seed;
+    log->commit.counters = &log->counters;
+    log->fetches.readers.medium = log->medium;
+    return status;
+}
+
+static void log_deinit(struct store_log *log)
+{
+    hint_deinit(&log->settle.hint);
+    link_names_deinit(&log->settle.names);
+    if (log->fetches.readers.table)
+        fetches_deinit(&log->fetches);
+    if (log->staging.pages.blocks)
+        staging_deinit(&log->staging);
+    if (log->commit.memory)
+        commit_deinit(&log->commit);
+    free(log);
+}
+
+enum status store_log_open(struct store_log **log, struct store *store, uint32_t shard,
+                           struct medium *medium, const struct store_events *events,
+                           struct fault *fault)
+{
+    INVARIANT(store->mode == STORE_WRITE && shard < store->options.shards);
+    struct store_log *opened = calloc(1, sizeof(*opened));
+    if (!opened)
+        return fault_set(fault, STATUS_SYSTEM, "out of memory");
+    opened->store = store;
+    opened->medium = medium;
+    opened->clock = store->options.clock;
+    opened->events = *events;
+    opened->shard = shard;
+    opened->chunk_bytes = chunk_size(&store->options);
+    opened->mailboxes = &store->mailboxes[shard];
+    enum status status = log_init(opened, &store->options);
+    status = status == STATUS_OK ? resume(opened, fault)
+                                 : fault_set(fault, STATUS_SYSTEM, "out of memory");
+    if (status != STATUS_OK) {
+        log_deinit(opened);
+        return status;
+    }
+    while (opened->commit.state != COMMIT_RUNNING && opened->commit.refusal == STATUS_OK) {
+        store_turn(opened);
+        medium->calls->poll(medium, opened->commit.flights > 0 || opened->commit.spare.under_way);
+    }
+    if (opened->commit.state != COMMIT_RUNNING)
+        log_error("log %" PRIu32 " takes no mail: %s", shard,
+                  status_text(opened->commit.refusal));
+    *log = opened;
+    return STATUS_OK;
+}
+
+/* ---- turns ---- */
+
+bool store_turn(struct store_log *log)
+{
+    bool stuck = settle_turn(log);
+    expunge_turn(log);
+    commit_turn(&log->commit);
+    return fetch_turn(log) || stuck;
+}
+
+bool store_has_room(const struct store_log *log)
+{
+    const struct commit *commit = &log->commit;
+    if (commit->refusal != STATUS_OK || commit->spare.failure != STATUS_OK)
+        return true; /* the answer will be no, but there will be one */
+    return commit_room(commit) >= 2ull * log->chunk_bytes;
+}
+
+const struct store_counters *store_log_counters(const struct store_log *log)
+{
+    return &log->counters;
+}
+
+/* ---- closing ---- */
+
+static bool is_under_way(const struct store_log *log)
+{
+    return log->commit.flights > 0 || log->commit.spare.under_way || log->settle.under_way ||
+           log->fetches.reading > 0;
+}
+
+static bool is_unsettled(const struct store_log *log)
+{
+    const struct commit *commit = &log->commit;
+    bool filled = commit->begun > commit->settled &&
+                  (commit->begun - commit->settled > 1 || commit->ended > commit->settled ||
+                   commit->submitted > commit->settled ||
+                   commit->batches[commit->settled % commit->count].header.records > 0);
+    return filled || log->expunges.first || log->fetches.waiting.first ||
+           log->fetches.ready.first;
+}
+
+static void drain(struct store_log *log)
+{
+    while (is_unsettled(log) || is_under_way(log)) {
+        store_turn(log);
+        log->medium->calls->poll(log->medium, is_under_way(log));
+    }
+}
+
+void store_log_close(struct store_log *log)
+{
+    log->settle.closing = true;
+    drain(log);
+    commit_close(&log->commit);
+    drain(log);
+    INVARIANT(!log->staging.oldest);
+    log_deinit(log);
+}

@@ -1,0 +1,376 @@
+#include "storage/recover.h"
+
+#include "base/invariant.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define LSN_STEP (1ull << 20)
+
+/* Records that one run may have in memory, and so may have told the numbers of, without any of
+ * them being durable: fewer than half a step. */
+uint64_t recover_next_lsn(uint64_t end_lsn)
+{
+    return (end_lsn + LSN_STEP / 2 + LSN_STEP - 1) / LSN_STEP * LSN_STEP;
+}
+
+static void report(const struct recover *recover, bool damage, uint32_t shard, uint32_t segment,
+                   const char *what, uint64_t count)
+{
+    char line[200];
+    snprintf(line, sizeof(line), "log %" PRIu32 ", segment %" PRIu32 ": %s (%" PRIu64 ")", shard,
+             segment, what, count);
+    recover->report(recover->context, damage, line);
+}
+
+/* ---- what is there ---- */
+
+struct inventory {
+    struct recovered *logs;
+    uint32_t count;
+    bool failed;
+};
+
+static void visit(void *context, struct medium_name name, uint64_t bytes)
+{
+    struct inventory *inventory = context;
+    if (name.kind != MEDIUM_SEGMENT || name.shard >= STORE_SHARDS_MAX)
+        return;
+    struct recovered *log = &inventory->logs[name.shard];
+    if (log->count == log->capacity) {
+        uint32_t capacity = log->capacity ? log->capacity * 2 : 16;
+        struct recovered_segment *grown =
+            realloc(log->segments, capacity * sizeof(*grown));
+        inventory->failed = inventory->failed || !grown;
+        if (!grown)
+            return;
+        log->segments = grown;
+        log->capacity = capacity;
+    }
+    log->segments[log->count++] =
+        (struct recovered_segment){.number = name.number, .bytes = bytes};
+    if (name.shard >= inventory->count)
+        inventory->count = name.shard + 1;
+}
+
+static int compare_segments(const void *left, const void *right)
+{
+    const struct recovered_segment *a = left, *b = right;
+    return (a->number > b->number) - (a->number < b->number);
+}
+
+void recovered_deinit(struct recovered *log)
+{
+    free(log->segments);
+    hint_deinit(&log->hint);
+    *log = (struct recovered){.count = 0};
+}
+
+/* ---- one segment ---- */
+
+/* What recovery holds of a segment until its log is judged. */
+struct work {
+    struct medium_object *object;
+    struct scan scan;
+    struct hint_header hint_header;
+    uint8_t *hint; /* the published one, if it is good */
+};
+
+static struct medium_name name_of(enum medium_kind kind, uint32_t shard, uint32_t number)
+{
+    return (struct medium_name){.kind = kind, .shard = shard, .number = number};
+}
+
+/* The epoch without reading more than the header block. */
+static bool peek_epoch(struct recover *recover, struct medium_name name,
+                       struct medium_object *object, uint64_t *epoch)
+{
+    int64_t got = medium_read_wait(recover->medium, object, recover->window, MEDIUM_BLOCK_BYTES, 0);
+    return got == MEDIUM_BLOCK_BYTES &&
+           segment_header_check(recover->window, recover->store, name, epoch) == SEGMENT_GOOD;
+}
+
+/* The published hint if there is a good one, for free(). */
+static uint8_t *load_hint(struct recover *recover, struct medium_name segment, uint64_t epoch,
+                          struct hint_header *header)
+{
+    struct medium *medium = recover->medium;
+    struct medium_object *object;
+    struct medium_name name = name_of(MEDIUM_HINT, segment.shard, segment.number);
+    if (medium->calls->open(medium, name, &object) != STATUS_OK)
+        return NULL;
+    uint64_t bytes = medium->calls->size(object);
+    uint8_t *hint = bytes >= HINT_HEADER_BYTES && bytes <= UINT32_MAX ? malloc(bytes) : NULL;
+    bool good = hint &&
+                medium_read_wait(medium, object, hint, (uint32_t)bytes, 0) == (int64_t)bytes &&
+                hint_parse(span_of(hint, bytes), recover->store, segment.shard, segment.number,
+                           epoch, header);
+    medium->calls->close(medium, object);
+    if (!good) {
+        report(recover, true, segment.shard, segment.number, "its hint fails the checks", bytes);
+        free(hint);
+        return NULL;
+    }
+    return hint;
+}
+
+static enum status scan_work(struct recover *recover, struct work *work, struct medium_name name,
+                             bool after_close)
+{
+    work->scan = (struct scan){
+        .medium = recover->medium,
+        .object = work->object,
+        .name = name,
+        .store = recover->store,
+        .record_seed = recover->record_seed,
+        .names = &recover->names,
+        .window = recover->window,
+        .thorough = recover->thorough,
+        .after_close = after_close,
+        .record = recover->record,
+        .context = recover->context,
+    };
+    return scan_segment(&work->scan);
+}
+
+static enum status examine(struct recover *recover, uint32_t shard,
+                           struct recovered_segment *segment, struct work *work, bool after_close,
+                           struct fault *fault)
+{
+    struct medium *medium = recover->medium;
+    struct medium_name name = name_of(MEDIUM_SEGMENT, shard, segment->number);
+    enum status status = medium->calls->open(medium, name, &work->object);
+    if (status == STATUS_ABSENT && !recover->repair)
+        return STATUS_OK; /* a writer has removed it meanwhile */
+    if (status != STATUS_OK)
+        return fault_set(fault, status, "log %" PRIu32 ", segment %" PRIu32 ": %s", shard,
+                         segment->number, status_text(status));
+    segment->bytes = medium->calls->size(work->object);
+    segment->good = peek_epoch(recover, name, work->object, &segment->epoch);
+    if (recover->use_hints && segment->good)
+        work->hint = load_hint(recover, name, segment->epoch, &work->hint_header);
+    if (work->hint) {
+        segment->hinted = true;
+        segment->first_lsn = work->hint_header.first_lsn;
+        segment->end_lsn = work->hint_header.end_lsn;
+        return STATUS_OK;
+    }
+    status = scan_work(recover, work, name, after_close);
+    segment->epoch = work->scan.epoch;
+    segment->good = work->scan.check == SEGMENT_GOOD;
+    if (status != STATUS_OK)
+        return fault_set(fault, status, "log %" PRIu32 ", segment %" PRIu32 ": %s", shard,
+                         segment->number, status_text(status));
+    return STATUS_OK;
+}
+
+/* ---- one log ---- */
+
+/* The hint's header as a scan that counts has it; drops what does not count. */
+static void complete_hint(struct scan *scan, struct recovered_segment *segment)
+{
+    struct hint_header *header = &scan->hint.header;
+    for (uint32_t b = scan->count; b > 0; b--)
+        if (!scan->batches[b - 1].counts)
+            scan_drop_hint(scan, b - 1);
+    header->first_sequence = 1;
+    header->last_sequence = 0;
+    for (uint32_t b = 0; b < scan->count; b++) {
+        const struct scan_batch *batch = &scan->batches[b];
+        if (!batch->counts)
+            continue;
+        if (header->last_sequence == 0) {
+            header->first_sequence = batch->header.sequence;
+            header->first_lsn = batch->header.first_lsn;
+        }
+        header->last_sequence = batch->header.sequence;
+        header->last_crc = batch->header.crc;
+        header->end_lsn = batch->header.first_lsn + batch->header.records;
+        header->end_offset = batch->offset + batch->header.bytes;
+        header->record_bytes += batch->record_bytes;
+    }
+    segment->first_lsn = header->first_lsn;
+    segment->end_lsn = header->end_lsn;
+}
+
+static void compare_hint(struct recover *recover, uint32_t shard,
+                         const struct recovered_segment *segment, struct work *work)
+{
+    struct medium_name name = name_of(MEDIUM_SEGMENT, shard, segment->number);
+    struct hint_header published;
+    uint8_t *bytes = load_hint(recover, name, segment->epoch, &published);
+    struct span body = hint_body(&work->scan.hint);
+    if (bytes && !span_equal(span_of(bytes + HINT_HEADER_BYTES, published.body_bytes), body))
+        report(recover, true, shard, segment->number, "its hint says something else", body.size);
+    free(bytes);
+}
+
+static void report_segment(struct recover *recover, uint32_t shard, struct recovered *log,
+                           const struct chain_segment *judged, uint32_t number)
+{
+    if (judged->missing > 0)
+        report(recover, true, shard, number, "acknowledged batches are damaged", judged->missing);
+    if (judged->bad_records > 0)
+        report(recover, true, shard, number, "records fail their checksums", judged->bad_records);
+    if (judged->damaged && judged->missing == 0 && judged->bad_records == 0)
+        report(recover, true, shard, number, "its header is damaged", 1);
+    if (judged->torn)
+        report(recover, false, shard, number, "a torn tail, never acknowledged, was cut off", 1);
+    log->stats.corrupt_batches += judged->missing;
+    log->stats.corrupt_records += judged->bad_records;
+    log->stats.torn_tails += judged->torn;
+}
+
+/* Takes in what the judged segment says. */
+static void absorb(struct recover *recover, uint32_t shard, struct recovered *log, uint32_t index,
+                   const struct chain_segment *judged, struct work *work)
+{
+    struct recovered_segment *segment = &log->segments[index];
+    log->stats.segments++;
+    log->stats.bytes += segment->bytes;
+    if (work->hint) {
+        log->stats.hints++;
+        log->stats.dead_bytes += work->hint_header.record_bytes;
+        rebuild_add(recover->rebuild, shard, segment->number,
+                    span_of(work->hint + HINT_HEADER_BYTES, work->hint_header.body_bytes));
+        return;
+    }
+    complete_hint(&work->scan, segment);
+    log->stats.dead_bytes += work->scan.hint.header.record_bytes;
+    rebuild_add(recover->rebuild, shard, segment->number, hint_body(&work->scan.hint));
+    report_segment(recover, shard, log, judged, segment->number);
+    if (!recover->use_hints && segment->good)
+        compare_hint(recover, shard, segment, work);
+}
+
+/* Sealed and sound, but without a hint: next time it need not be scanned. */
+static void publish_hint(struct recover *recover, uint32_t shard, struct recovered_segment *segment,
+                         struct scan *scan)
+{
+    if (segment->first_lsn == segment->end_lsn)
+        return;
+    struct span bytes = hint_seal(&scan->hint);
+    segment->hinted = bytes.size <= UINT32_MAX &&
+                      medium_publish_wait(recover->medium,
+                                          name_of(MEDIUM_HINT, shard, segment->number),
+                                          bytes.data, (uint32_t)bytes.size) >= 0;
+}
+
+/* Where the log goes on: behind its last batch if that segment is sound, in the empty segment made
+ * ready before if there is one. */
+static void find_tail(struct recovered *log, const struct chain *chain,
+                      const struct chain_segment *judged, struct work *work)
+{
+    log->tail = log->ready = UINT32_MAX;
+    uint32_t first_empty = chain->tail == UINT32_MAX ? 0 : chain->tail + 1;
+    for (uint32_t i = first_empty; i < log->count; i++)
+        if (log->segments[i].good && !judged[i].hint && judged[i].scan->count == 0 &&
+            !judged[i].damaged && judged[i].scan->unreadable == 0)
+            log->ready = i;
+    if (chain->tail == UINT32_MAX || judged[chain->tail].hint || judged[chain->tail].damaged ||
+        log->segments[chain->tail].bytes - chain->tail_offset < MEDIUM_BLOCK_BYTES)
+        return;
+    log->tail = chain->tail;
+    log->tail_offset = chain->tail_offset;
+    log->hint = work[chain->tail].scan.hint;
+    work[chain->tail].scan.hint = (struct hint){.size = 0};
+}
+
+/* A write that never was, or its leavings: nothing in it was ever part of the log. */
+static void remove_unborn(struct recover *recover, uint32_t shard, struct recovered *log,
+                          const struct chain *chain, const struct chain_segment *judged)
+{
+    for (uint32_t i = 0; i < log->count; i++) {
+        bool behind = chain->tail == UINT32_MAX || i > chain->tail;
+        if (behind && i != log->ready && !judged[i].hint && !judged[i].damaged &&
+            judged[i].scan->count == 0 && judged[i].scan->check != SEGMENT_BAD && judged[i].scan->unreadable == 0)
+            (void)medium_remove_wait(recover->medium,
+                                     name_of(MEDIUM_SEGMENT, shard, log->segments[i].number));
+    }
+}
+
+static enum status conclude(struct recover *recover, uint32_t shard, struct recovered *log,
+                            struct chain_segment *judged, struct work *work, struct fault *fault)
+{
+    struct chain chain;
+    chain_resolve(judged, log->count, &chain);
+    uint32_t last = chain.tail == UINT32_MAX ? 0 : chain.tail;
+    for (uint32_t i = last; i < log->count; i++)
+        if (!judged[i].hint && judged[i].scan->unreadable > 0 && recover->repair)
+            return fault_set(fault, STATUS_IO,
+                             "log %" PRIu32 ", segment %" PRIu32 ": %" PRIu32
+                             " blocks at the end of the log can't be read",
+                             shard, log->segments[i].number, judged[i].scan->unreadable);
+    for (uint32_t i = 0; i < log->count; i++)
+        absorb(recover, shard, log, i, &judged[i], &work[i]);
+    /* What is damaged may have told numbers that nobody remembers. */
+    uint64_t lost = chain.durable_upto == chain.sequence && chain.crc == 0 && log->count > 0
+                        ? log->segments[log->count - 1].bytes / RECORD_HEADER_BYTES
+                        : 0;
+    log->sequence = chain.sequence;
+    log->crc = chain.crc;
+    log->next_lsn = chain.sequence == 0 ? 1 : recover_next_lsn(chain.end_lsn + lost);
+    find_tail(log, &chain, judged, work);
+    if (!recover->repair)
+        return STATUS_OK;
+    for (uint32_t i = 0; i < log->count && i <= last; i++)
+        if (i != log->tail && !judged[i].hint && !judged[i].damaged)
+            publish_hint(recover, shard, &log->segments[i], &work[i].scan);
+    remove_unborn(recover, shard, log, &chain, judged);
+    return STATUS_OK;
+}
+
+static enum status recover_log(struct recover *recover, uint32_t shard, struct recovered *log,
+                               struct fault *fault)
+{
+    struct work *work = calloc(log->count + 1, sizeof(*work));
+    struct chain_segment *judged = calloc(log->count + 1, sizeof(*judged));
+    enum status status = work && judged ? STATUS_OK : STATUS_SYSTEM;
+    bool after_close = false;
+    if (log->count > 0)
+        qsort(log->segments, log->count, sizeof(*log->segments), compare_segments);
+    for (uint32_t i = 0; i < log->count && status == STATUS_OK; i++) {
+        status = examine(recover, shard, &log->segments[i], &work[i], after_close, fault);
+        const struct scan *scan = &work[i].scan;
+        if (scan->count > 0)
+            after_close = scan->batches[scan->count - 1].header.flags & BATCH_CLOSING;
+        judged[i].hint = work[i].hint ? &work[i].hint_header : NULL;
+        judged[i].scan = &work[i].scan;
+    }
+    if (status == STATUS_OK)
+        status = conclude(recover, shard, log, judged, work, fault);
+    for (uint32_t i = 0; work && i < log->count; i++) {
+        if (work[i].object)
+            recover->medium->calls->close(recover->medium, work[i].object);
+        free(work[i].hint);
+        scan_deinit(&work[i].scan);
+    }
+    free(work);
+    free(judged);
+    return status;
+}
+
+enum status recover_logs(struct recover *recover, struct recovered *logs, uint32_t *count,
+                         struct fault *fault)
+{
+    struct inventory inventory = {.logs = logs};
+    enum status status = recover->medium->calls->list(recover->medium, visit, &inventory, fault);
+    if (status == STATUS_OK && inventory.failed)
+        status = fault_set(fault, STATUS_SYSTEM, "out of memory");
+    if (status != STATUS_OK)
+        return status;
+    recover->window = malloc(SCAN_WINDOW_BYTES);
+    status = link_names_init(&recover->names);
+    if (status != STATUS_OK || !recover->window) {
+        free(recover->window);
+        link_names_deinit(&recover->names);
+        return fault_set(fault, STATUS_SYSTEM, "out of memory");
+    }
+    for (uint32_t shard = 0; shard < inventory.count && status == STATUS_OK; shard++)
+        status = recover_log(recover, shard, &logs[shard], fault);
+    free(recover->window);
+    link_names_deinit(&recover->names);
+    *count = inventory.count;
+    return status;
+}

@@ -1,0 +1,63 @@
+/* Recovery: from what the medium holds to logs that can go on and indexes that are complete.
+ *
+ * Sealed segments with a good hint are not read; the others are scanned, the whole of each log is
+ * judged (chain.h), what counts goes into the indexes (rebuild.h). Also how a store is verified:
+ * then hints are not believed but compared. */
+#ifndef STORAGE_RECOVER_H
+#define STORAGE_RECOVER_H
+
+#include "storage/chain.h"
+#include "storage/hint.h"
+#include "storage/rebuild.h"
+#include "storage/store.h"
+
+struct recovered_segment {
+    uint32_t number;
+    bool hinted, good; /* good: the header says the epoch */
+    uint64_t epoch;
+    uint64_t bytes;              /* as allocated */
+    uint64_t first_lsn, end_lsn; /* of its records; equal: none */
+};
+
+struct recovered { /* one log */
+    struct recovered_segment *segments; /* by number */
+    uint32_t count, capacity;
+    struct store_stats stats;
+    uint64_t sequence; /* of the last batch */
+    uint32_t crc;      /* of its header */
+    uint64_t next_lsn; /* for this run: above any that was ever told */
+    uint32_t tail;     /* index of the segment to go on in; UINT32_MAX: in a new one */
+    uint32_t ready;    /* index of an empty segment to go on in next; UINT32_MAX: none */
+    uint64_t tail_offset;
+    struct hint hint; /* of the tail so far */
+};
+
+struct recover {
+    struct medium *medium;
+    const uint8_t *store; /* 16 bytes */
+    uint32_t record_seed;
+    bool use_hints;
+    bool thorough; /* read all of every segment that is read */
+    bool repair;   /* write missing hints, remove segments that were never begun */
+    struct rebuild *rebuild;
+    /* One line per finding; damage: acknowledged data is lost, or a hint is wrong. */
+    void (*report)(void *context, bool damage, const char *line);
+    /* Called for every good record that is read, unless NULL. */
+    void (*record)(void *context, const struct record *record, uint32_t segment, uint32_t slot);
+    void *context;
+    /* Its own. */
+    struct link_names names;
+    uint8_t *window;
+};
+
+/* All logs of the medium: `*count` of them (the highest shard plus one). `logs` has room for
+ * STORE_SHARDS_MAX, zeroed. IO, SYSTEM (memory), NEWER with a line. */
+enum status recover_logs(struct recover *recover, struct recovered *logs, uint32_t *count,
+                         struct fault *fault) MUST_CHECK;
+/* Frees what it holds. */
+void recovered_deinit(struct recovered *log);
+
+/* The first number of a run after one that got to `end_lsn`: none that was told is used again. */
+uint64_t recover_next_lsn(uint64_t end_lsn);
+
+#endif

@@ -1,0 +1,196 @@
+#include "storage/scan.h"
+
+#include "base/invariant.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define READ_ATTEMPTS 3
+#define SEARCH_AFTER_CLOSE SCAN_WINDOW_BYTES
+
+/* ---- the window ---- */
+
+/* Block by block, when a read of many failed: what can't be read reads as zeroes. */
+static void read_blocks(struct scan *scan, uint64_t offset, uint32_t bytes)
+{
+    for (uint32_t at = 0; at < bytes; at += MEDIUM_BLOCK_BYTES) {
+        int64_t got = -1;
+        for (int i = 0; i < READ_ATTEMPTS && got != MEDIUM_BLOCK_BYTES; i++)
+            got = medium_read_wait(scan->medium, scan->object, scan->window + at,
+                                   MEDIUM_BLOCK_BYTES, offset + at);
+        if (got != MEDIUM_BLOCK_BYTES) {
+            memset(scan->window + at, 0, MEDIUM_BLOCK_BYTES);
+            scan->unreadable++;
+        }
+    }
+}
+
+/* `need` bytes (up to a window) at `offset`, or NULL when the segment ends before. */
+static const uint8_t *window_at(struct scan *scan, uint64_t offset, uint32_t need)
+{
+    if (offset > scan->bytes || need > scan->bytes - offset)
+        return NULL;
+    if (offset >= scan->window_offset &&
+        offset + need <= scan->window_offset + scan->window_bytes)
+        return scan->window + (offset - scan->window_offset);
+    uint64_t left = scan->bytes - offset;
+    uint32_t bytes = left < SCAN_WINDOW_BYTES ? (uint32_t)left : SCAN_WINDOW_BYTES;
+    scan->window_offset = offset;
+    scan->window_bytes = bytes;
+    if (medium_read_wait(scan->medium, scan->object, scan->window, bytes, offset) != bytes)
+        read_blocks(scan, offset, bytes);
+    return scan->window;
+}
+
+/* ---- batches ---- */
+
+static bool is_zero(const uint8_t *bytes, size_t size)
+{
+    return bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0;
+}
+
+static struct batch_place place_at(const struct scan *scan, uint64_t offset)
+{
+    return (struct batch_place){
+        .epoch = scan->epoch,
+        .offset = offset,
+        .shard = scan->name.shard,
+        .segment = scan->name.number,
+    };
+}
+
+static bool header_at(struct scan *scan, uint64_t offset, struct batch_header *header)
+{
+    struct batch_place place = place_at(scan, offset);
+    const uint8_t *block = window_at(scan, offset, MEDIUM_BLOCK_BYTES);
+    return block && batch_header_check(block, &place, header) &&
+           header->bytes <= scan->bytes - offset;
+}
+
+static enum status add_batch(struct scan *scan, const struct batch_header *header, uint64_t offset)
+{
+    if (scan->count == scan->capacity) {
+        uint32_t capacity = scan->capacity ? scan->capacity * 2 : 64;
+        struct scan_batch *batches =
+            realloc(scan->batches, capacity * sizeof(*scan->batches));
+        if (!batches)
+            return STATUS_SYSTEM;
+        scan->batches = batches;
+        scan->capacity = capacity;
+    }
+    struct scan_batch *batch = &scan->batches[scan->count++];
+    *batch = (struct scan_batch){
+        .header = *header, .offset = offset, .hint_start = scan->hint.size};
+    struct batch_cursor cursor;
+    struct record record;
+    const uint8_t *bytes = window_at(scan, offset, header->bytes);
+    INVARIANT(bytes);
+    batch_walk(&cursor, bytes, header, scan->record_seed);
+    while (batch_next(&cursor, &record)) {
+        uint32_t slot = (uint32_t)((offset + cursor.offset) / RECORD_ALIGN);
+        batch->record_bytes += record.header.record_bytes;
+        hint_record(&scan->hint, &record, slot, scan->names);
+        if (scan->record)
+            scan->record(scan->context, &record, scan->name.number, slot);
+    }
+    batch->bad = cursor.bad;
+    batch->hint_end = scan->hint.size;
+    return scan->hint.failed ? STATUS_SYSTEM : STATUS_OK;
+}
+
+/* How far to look for batches behind `offset`, where none is. */
+static uint64_t search_end(const struct scan *scan, uint64_t offset)
+{
+    bool closed = scan->count > 0
+                      ? scan->batches[scan->count - 1].header.flags & BATCH_CLOSING
+                      : scan->after_close;
+    if (scan->thorough || !closed || scan->bytes - offset < SEARCH_AFTER_CLOSE)
+        return scan->bytes;
+    return offset + SEARCH_AFTER_CLOSE;
+}
+
+/* The next batch behind `offset`, where none is; the segment's size when there is none. */
+static uint64_t search(struct scan *scan, uint64_t offset, struct batch_header *header)
+{
+    uint64_t end = search_end(scan, offset);
+    bool leftovers = false;
+    for (; offset < end; offset += MEDIUM_BLOCK_BYTES) {
+        if (header_at(scan, offset, header))
+            return offset;
+        const uint8_t *block = window_at(scan, offset, MEDIUM_BLOCK_BYTES);
+        leftovers = leftovers || !block || !is_zero(block, MEDIUM_BLOCK_BYTES);
+    }
+    scan->leftovers = leftovers;
+    return scan->bytes;
+}
+
+static enum status scan_batches(struct scan *scan)
+{
+    struct batch_header header;
+    uint64_t offset = SEGMENT_FIRST_BATCH, looked_twice = 0;
+    while (offset < scan->bytes) {
+        if (header_at(scan, offset, &header)) {
+            enum status status = add_batch(scan, &header, offset);
+            if (status != STATUS_OK)
+                return status;
+            offset += header.bytes;
+            continue;
+        }
+        uint64_t next = search(scan, offset, &header);
+        if (next < scan->bytes && looked_twice != offset) {
+            /* A writer may have completed the batch here before it wrote the one there. */
+            looked_twice = offset;
+            scan->window_bytes = 0;
+            continue;
+        }
+        offset = next;
+    }
+    return STATUS_OK;
+}
+
+/* With a damaged header block the first batch says the epoch, at its fixed place only. */
+static bool epoch_of_first_batch(struct scan *scan)
+{
+    struct batch_header header;
+    const uint8_t *block = window_at(scan, SEGMENT_FIRST_BATCH, MEDIUM_BLOCK_BYTES);
+    if (!block)
+        return false;
+    memcpy(&header, block, sizeof(header));
+    scan->epoch = header.epoch;
+    return header_at(scan, SEGMENT_FIRST_BATCH, &header);
+}
+
+enum status scan_segment(struct scan *scan)
+{
+    scan->bytes = scan->medium->calls->size(scan->object) & ~(uint64_t)(MEDIUM_BLOCK_BYTES - 1);
+    scan->window_bytes = 0;
+    scan->check = SEGMENT_UNBORN;
+    const uint8_t *block = window_at(scan, 0, MEDIUM_BLOCK_BYTES);
+    if (block)
+        scan->check = segment_header_check(block, scan->store, scan->name, &scan->epoch);
+    if (scan->check == SEGMENT_NEWER)
+        return STATUS_NEWER;
+    bool known = scan->check == SEGMENT_GOOD || epoch_of_first_batch(scan);
+    hint_init(&scan->hint, scan->store, scan->name.shard, scan->name.number, scan->epoch);
+    return known ? scan_batches(scan) : STATUS_OK;
+}
+
+void scan_deinit(struct scan *scan)
+{
+    free(scan->batches);
+    hint_deinit(&scan->hint);
+    scan->batches = NULL;
+    scan->count = scan->capacity = 0;
+}
+
+void scan_drop_hint(struct scan *scan, uint32_t batch)
+{
+    struct scan_batch *dropped = &scan->batches[batch];
+    size_t bytes = dropped->hint_end - dropped->hint_start;
+    if (bytes == 0)
+        return;
+    memmove(scan->hint.bytes + dropped->hint_start, scan->hint.bytes + dropped->hint_end,
+            scan->hint.size - dropped->hint_end);
+    scan->hint.size -= bytes;
+    dropped->hint_end = dropped->hint_start;
+}

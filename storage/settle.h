@@ -1,0 +1,34 @@
+/* Settling: what a batch that ended means for those who wait for it.
+ *
+ * For every message of a durable batch, in order: its links go to the owners, then `stored` is
+ * told; deletions leave the index. An owner that has no room stops the walk, which goes on there at
+ * the next turn. On the way the segment's hint grows; it is published when the walk enters the next
+ * segment. Of failed batches only the failure is told. */
+#ifndef STORAGE_SETTLE_H
+#define STORAGE_SETTLE_H
+
+#include "storage/batch.h"
+#include "storage/hint.h"
+#include "storage/link.h"
+
+struct store_log;
+
+struct settle {
+    struct link_names names;
+    struct link_walk walk;
+    struct link_stop stop;
+    struct record record;  /* at `offset` of the oldest batch, while in_record */
+    uint32_t offset;       /* of the next record in that batch; 0: not begun */
+    uint32_t cookie_count; /* used up */
+    bool in_record, in_stop;
+    bool closing; /* links that find no room are left to recovery */
+    struct hint hint;       /* of the segment being settled */
+    struct hint publishing; /* of the one before, while `under_way` */
+    struct medium_op op;
+    bool under_way;
+};
+
+/* Settles what has ended. True when it stopped at an owner without room. */
+bool settle_turn(struct store_log *log);
+
+#endif

@@ -1,0 +1,128 @@
+#include "storage/spare.h"
+
+#include "base/hash.h"
+#include "base/invariant.h"
+
+static void spare_done(struct medium_op *op)
+{
+    ((struct spare *)op)->under_way = false; /* op is the first member */
+}
+
+static struct medium_name spare_name(const struct spare *spare, uint32_t number)
+{
+    return (struct medium_name){.kind = MEDIUM_SEGMENT, .shard = spare->shard, .number = number};
+}
+
+static void spare_fail(struct spare *spare, enum status failure, uint64_t now_ns)
+{
+    spare->state = SPARE_FAILED;
+    spare->failure = failure;
+    spare->retry_ns = now_ns + SPARE_RETRY_NS;
+}
+
+static void start(struct spare *spare, enum spare_state state)
+{
+    struct medium *medium = spare->medium;
+    spare->state = state;
+    spare->under_way = true;
+    spare->op.done = spare_done;
+    switch (state) {
+    case SPARE_PREPARING:
+        medium->calls->prepare(medium, spare->shard, spare->bytes, &spare->op);
+        break;
+    case SPARE_ADOPTING:
+        medium->calls->adopt(medium, spare->shard, ++spare->number, &spare->op);
+        break;
+    case SPARE_BEGINNING:
+        medium_write(medium, spare->segment->object, spare->block, MEDIUM_BLOCK_BYTES, 0,
+                     &spare->op);
+        break;
+    default:
+        INVARIANT(state == SPARE_DISCARDING);
+        medium->calls->remove(medium, spare_name(spare, spare->doomed), &spare->op);
+        break;
+    }
+}
+
+/* Opens what was adopted and writes its header. */
+static void begin(struct spare *spare, uint64_t now_ns)
+{
+    const uint64_t parts[] = {spare->seed, spare->shard, spare->number};
+    uint64_t epoch = hash64(span_of(parts, sizeof(parts)), spare->seed);
+    struct medium_name name = spare_name(spare, spare->number);
+    enum status status = segment_open(&spare->segment, spare->medium, name, epoch);
+    if (status != STATUS_OK) {
+        spare_fail(spare, STATUS_IO, now_ns);
+        return;
+    }
+    segment_header_seal(spare->block, spare->store, name, epoch);
+    start(spare, SPARE_BEGINNING);
+}
+
+static void step_failed(struct spare *spare, enum status failure, uint64_t now_ns)
+{
+    if (spare->state == SPARE_BEGINNING) {
+        segment_drop(spare->segment);
+        spare->segment = NULL;
+        spare->doomed = spare->number;
+    }
+    if (spare->state == SPARE_DISCARDING)
+        spare->doomed = 0; /* recovery removes what can't be removed now */
+    spare_fail(spare, failure, now_ns);
+}
+
+void spare_turn(struct spare *spare, uint64_t now_ns)
+{
+    if (spare->under_way)
+        return;
+    bool working = spare->state != SPARE_NONE && spare->state < SPARE_READY;
+    if (working && spare->op.result < 0) {
+        step_failed(spare, status_from_errno((int)-spare->op.result) == STATUS_FULL ? STATUS_FULL
+                                                                                     : STATUS_IO,
+                    now_ns);
+        return;
+    }
+    switch (spare->state) {
+    case SPARE_FAILED:
+        if (now_ns < spare->retry_ns)
+            return;
+        start(spare, spare->doomed ? SPARE_DISCARDING : SPARE_PREPARING);
+        return;
+    case SPARE_NONE:
+        start(spare, spare->doomed ? SPARE_DISCARDING : SPARE_PREPARING);
+        return;
+    case SPARE_DISCARDING:
+        spare->doomed = 0;
+        start(spare, SPARE_PREPARING);
+        return;
+    case SPARE_PREPARING:
+        start(spare, SPARE_ADOPTING);
+        return;
+    case SPARE_ADOPTING:
+        begin(spare, now_ns);
+        return;
+    case SPARE_BEGINNING:
+        spare->state = SPARE_READY;
+        spare->failure = STATUS_OK;
+        return;
+    case SPARE_READY:
+        return;
+    }
+}
+
+struct segment *spare_take(struct spare *spare)
+{
+    if (spare->state != SPARE_READY)
+        return NULL;
+    struct segment *segment = spare->segment;
+    spare->segment = NULL;
+    spare->state = SPARE_NONE;
+    return segment;
+}
+
+void spare_discard(struct spare *spare, uint32_t number, enum status failure, uint64_t now_ns)
+{
+    spare->doomed = number;
+    if (spare->state == SPARE_NONE)
+        spare_fail(spare, failure, now_ns);
+}

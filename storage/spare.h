@@ -1,0 +1,49 @@
+/* The next segment of a log, made ready ahead of need: prepared, named, begun with its header.
+ *
+ * Works in the background, one operation at a time; what fails is tried again after a while, so
+ * that a full disk that was emptied is found by itself. A segment that could not be begun is
+ * removed first: a sick disk must not be filled with beginnings. */
+#ifndef STORAGE_SPARE_H
+#define STORAGE_SPARE_H
+
+#include "storage/segment.h"
+
+#define SPARE_RETRY_NS 1000000000ull
+
+enum spare_state {
+    SPARE_NONE,
+    SPARE_PREPARING,
+    SPARE_ADOPTING,
+    SPARE_BEGINNING,
+    SPARE_DISCARDING,
+    SPARE_READY,
+    SPARE_FAILED,
+};
+
+struct spare {
+    struct medium_op op;
+    struct medium *medium;
+    enum spare_state state;
+    bool under_way;
+    uint8_t *block;          /* the header, for direct I/O */
+    struct segment *segment; /* when beginning and ready */
+    uint64_t bytes;          /* of a new segment */
+    uint64_t seed;           /* of epochs */
+    uint32_t shard;
+    uint32_t number; /* the highest one used */
+    uint32_t doomed; /* a segment to remove; 0: none */
+    enum status failure; /* why it is not ready; OK: it is on its way */
+    uint64_t retry_ns;   /* monotonic: not before */
+    uint8_t store[16];
+};
+
+/* One step further, if the last one is done. */
+void spare_turn(struct spare *spare, uint64_t now_ns);
+
+/* The ready segment, now the caller's; NULL: see `failure`. */
+struct segment *spare_take(struct spare *spare);
+
+/* The segment `number` was taken, but could not be written: it goes. */
+void spare_discard(struct spare *spare, uint32_t number, enum status failure, uint64_t now_ns);
+
+#endif

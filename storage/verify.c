@@ -1,0 +1,195 @@
+/* store_verify and store_find: reading a whole store, for tools.
+ *
+ * A verification is a recovery that believes no hint and changes nothing. On the way it notes every
+ * good message, every good chunk and every reference to one; then each reference must lead to a
+ * chunk, and each link of the index to a message. */
+#include "storage/log.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct place { /* of a message or chunk record, or of what refers to one */
+    uint64_t id;       /* message; for chunks: of nothing, 0 */
+    uint32_t shard;
+    uint32_t segment, slot;
+    uint32_t crc;   /* chunk: of its payload */
+    uint32_t bytes; /* message: record; chunk: body */
+};
+
+struct places {
+    struct place *items;
+    size_t count, capacity;
+};
+
+struct verification {
+    struct store *store;
+    void (*report)(void *context, const char *line);
+    void *context;
+    struct places messages, chunks, references;
+    bool damaged, failed;
+};
+
+static void add_place(struct verification *verification, struct places *places, struct place place)
+{
+    if (places->count == places->capacity) {
+        size_t capacity = places->capacity ? places->capacity * 2 : 256;
+        struct place *items = realloc(places->items, capacity * sizeof(*items));
+        verification->failed = verification->failed || !items;
+        if (!items)
+            return;
+        places->items = items;
+        places->capacity = capacity;
+    }
+    places->items[places->count++] = place;
+}
+
+static int compare_places(const void *left, const void *right)
+{
+    return memcmp(left, right, sizeof(struct place));
+}
+
+/* Is the very same place noted there? Both lists are in the same order. */
+static bool has_place(const struct places *places, const struct place *place)
+{
+    return places->count > 0 && bsearch(place, places->items, places->count, sizeof(*place),
+                                        compare_places) != NULL;
+}
+
+static void note_record(void *context, const struct record *record, uint32_t segment, uint32_t slot)
+{
+    struct verification *verification = context;
+    const struct record_header *header = &record->header;
+    struct place place = {.shard = header->shard, .segment = segment, .slot = slot};
+    if (header->type == RECORD_CHUNK) {
+        place.crc = header->payload_crc;
+        place.bytes = header->body_bytes;
+        add_place(verification, &verification->chunks, place);
+        return;
+    }
+    if (header->type != RECORD_MESSAGE)
+        return;
+    place.id = link_of(header, segment, slot).id;
+    place.bytes = header->record_bytes;
+    add_place(verification, &verification->messages, place);
+    for (uint32_t i = 0; i < header->chunk_count; i++) {
+        struct chunk_ref ref = record_chunk(record, i);
+        add_place(verification, &verification->references,
+                  (struct place){.shard = header->shard,
+                                 .segment = ref.segment,
+                                 .slot = ref.slot,
+                                 .crc = ref.crc,
+                                 .bytes = ref.bytes});
+    }
+}
+
+static void tell(void *context, bool damage, const char *line)
+{
+    struct verification *verification = context;
+    verification->damaged = verification->damaged || damage;
+    verification->report(verification->context, line);
+}
+
+static void tell_place(struct verification *verification, const char *what,
+                       const struct place *place)
+{
+    char line[160], id[STORE_ID_TEXT_BYTES];
+    store_id_text(place->id, id);
+    snprintf(line, sizeof(line),
+             "log %" PRIu32 ", segment %" PRIu32 ", offset %" PRIu64 ": %s (message %.*s)",
+             place->shard, place->segment, (uint64_t)place->slot * RECORD_ALIGN, what,
+             STORE_ID_TEXT_BYTES, id);
+    tell(verification, true, line);
+}
+
+static void check_references(struct verification *verification)
+{
+    for (size_t i = 0; i < verification->references.count; i++) {
+        const struct place *place = &verification->references.items[i];
+        if (!has_place(&verification->chunks, place))
+            tell_place(verification, "a message needs a chunk that is not here", place);
+    }
+}
+
+static void check_links(struct verification *verification)
+{
+    const struct store *store = verification->store;
+    for (uint32_t shard = 0; shard < store->options.shards; shard++) {
+        const struct mailboxes *mailboxes = &store->mailboxes[shard];
+        for (uint32_t i = 0; i <= mailboxes->mask; i++) {
+            const struct mailbox *mailbox = mailboxes->table[i];
+            for (uint32_t l = 0; mailbox && l < mailbox->count; l++) {
+                const struct store_link *link = &mailbox->links[l];
+                struct place place = {.id = link->id,
+                                      .shard = link_shard(link->id),
+                                      .segment = link->segment,
+                                      .slot = link->slot,
+                                      .bytes = link->record_bytes};
+                if (!has_place(&verification->messages, &place))
+                    tell_place(verification, "a mailbox has a message that is not here", &place);
+            }
+        }
+    }
+}
+
+static void sort_places(struct places *places)
+{
+    if (places->count > 0)
+        qsort(places->items, places->count, sizeof(*places->items), compare_places);
+}
+
+/* Reads all logs with `use_hints` off; what they say of mailboxes is not used. */
+static enum status read_logs(struct verification *verification)
+{
+    struct store *store = verification->store;
+    struct recovered *logs = calloc(STORE_SHARDS_MAX, sizeof(*logs));
+    struct mailboxes *mailboxes = calloc(1, sizeof(*mailboxes));
+    struct rebuild rebuild;
+    struct recover recover = {
+        .medium = store->medium,
+        .store = store->identity.id,
+        .record_seed = store->record_seed,
+        .thorough = true,
+        .rebuild = &rebuild,
+        .report = tell,
+        .record = note_record,
+        .context = verification,
+    };
+    enum status status = STATUS_SYSTEM;
+    uint32_t count;
+    if (logs && mailboxes) {
+        mailboxes_init(mailboxes);
+        rebuild_init(&rebuild, mailboxes, 1);
+        status = recover_logs(&recover, logs, &count, NULL);
+        rebuild_deinit(&rebuild);
+        mailboxes_deinit(mailboxes);
+        for (uint32_t shard = 0; shard < STORE_SHARDS_MAX; shard++)
+            recovered_deinit(&logs[shard]);
+    }
+    free(mailboxes);
+    free(logs);
+    return status == STATUS_OK && verification->failed ? STATUS_SYSTEM : status;
+}
+
+static void verification_deinit(struct verification *verification)
+{
+    free(verification->messages.items);
+    free(verification->chunks.items);
+    free(verification->references.items);
+}
+
+enum status store_verify(struct store *store, void (*report)(void *context, const char *line),
+                         void *context)
+{
+    struct verification verification = {.store = store, .report = report, .context = context};
+    enum status status = read_logs(&verification);
+    if (status == STATUS_OK) {
+        sort_places(&verification.messages);
+        sort_places(&verification.chunks);
+        check_references(&verification);
+        check_links(&verification);
+        status = verification.damaged ? STATUS_CORRUPT : STATUS_OK;
+    }
+    verification_deinit(&verification);
+    return status;
+}
