@@ -50,6 +50,18 @@ void commit_deinit(struct commit *commit)
     *commit = (struct commit){.count = 0};
 }
 
+void commit_abandon(struct commit *commit)
+{
+    for (uint64_t i = commit->settled; i < commit->begun; i++)
+        commit_batch(commit, i)->segment->medium = NULL;
+    if (commit->segment)
+        commit->segment->medium = NULL;
+    if (commit->spare.segment)
+        commit->spare.segment->medium = NULL;
+    commit->spare.under_way = false;
+    commit->flights = 0;
+}
+
 uint32_t commit_record_max(const struct commit *commit)
 {
     uint32_t bytes = commit->batch_bytes - BATCH_HEADER_BYTES;

@@ -77,7 +77,10 @@ struct commit {
 
 /* Buffers for `options`; the caller then fills in where the log goes on. FULL: no memory. */
 enum status commit_init(struct commit *commit, const struct store_options *options) MUST_CHECK;
+/* Frees all; nothing may be under way. */
 void commit_deinit(struct commit *commit);
+/* Forgets the medium and what is under way there; for commit_deinit. */
+void commit_abandon(struct commit *commit);
 
 enum commit_purpose {
     COMMIT_MAIL,

@@ -18,7 +18,7 @@ enum fetch_step {
 
 struct fetch_job {
     struct medium_op op;
-    struct fetch_job *next;
+    struct fetch_job *next, *next_of_all;
     struct store_log *log;
     struct store_fetch *fetch; /* NULL: ended, the job is to go */
     struct reader *reader;     /* while an operation is under way */
@@ -57,9 +57,10 @@ static struct fetch_job *queue_take(struct fetch_queue *queue)
 
 void fetches_deinit(struct fetches *fetches)
 {
-    INVARIANT(fetches->reading == 0);
-    for (struct fetch_job *job; (job = queue_take(&fetches->free));)
+    for (struct fetch_job *job = fetches->all, *next; job; job = next) {
+        next = job->next_of_all;
         free(job);
+    }
     readers_deinit(&fetches->readers);
     pool_deinit(&fetches->buffers);
 }
@@ -256,10 +257,14 @@ void store_fetch_start(struct store_log *log, struct store_fetch *fetch,
                        const struct store_link *link)
 {
     struct fetch_job *job = queue_take(&log->fetches.free);
-    if (!job)
+    if (!job) {
         job = malloc(sizeof(*job));
-    INVARIANT(job);
-    *job = (struct fetch_job){.log = log, .fetch = fetch, .link = *link};
+        INVARIANT(job);
+        job->next_of_all = log->fetches.all;
+        log->fetches.all = job;
+    }
+    *job = (struct fetch_job){
+        .log = log, .fetch = fetch, .link = *link, .next_of_all = job->next_of_all};
     fetch->private = job;
     queue_append(&log->fetches.waiting, job);
     start_waiting(log);

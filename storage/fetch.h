@@ -27,6 +27,7 @@ struct fetches {
     struct fetch_queue waiting; /* for buffers */
     struct fetch_queue ready;   /* for the next turn: what needs no reading */
     struct fetch_queue free;
+    struct fetch_job *all;
     struct log_limit alarms;
 };
 

@@ -72,6 +72,7 @@ static enum status log_init(struct store_log *log, const struct store_options *o
 static void log_deinit(struct store_log *log)
 {
     hint_deinit(&log->settle.hint);
+    hint_deinit(&log->settle.publishing);
     link_names_deinit(&log->settle.names);
     if (log->fetches.readers.table)
         fetches_deinit(&log->fetches);
@@ -163,6 +164,13 @@ static void drain(struct store_log *log)
         store_turn(log);
         log->medium->calls->poll(log->medium, is_under_way(log));
     }
+}
+
+void store_log_abandon(struct store_log *log)
+{
+    commit_abandon(&log->commit);
+    log->fetches.readers.medium = NULL;
+    log_deinit(log);
 }
 
 void store_log_close(struct store_log *log)

@@ -15,8 +15,8 @@ enum status readers_init(struct readers *readers, uint32_t users_max)
 
 static void reader_close(struct readers *readers, struct reader *reader)
 {
-    INVARIANT(reader->users == 0);
-    if (reader->object)
+    INVARIANT(reader->users == 0 || !readers->medium);
+    if (reader->object && readers->medium)
         readers->medium->calls->close(readers->medium, reader->object);
     reader->object = NULL;
 }

@@ -12,7 +12,7 @@ struct reader {
 };
 
 struct readers {
-    struct medium *medium;
+    struct medium *medium; /* NULL: abandoned */
     struct reader *table;
     uint32_t count;
     uint64_t uses;

@@ -88,6 +88,7 @@ void segment_drop(struct segment *segment)
     INVARIANT(segment->users > 0);
     if (--segment->users > 0)
         return;
-    segment->medium->calls->close(segment->medium, segment->object);
+    if (segment->medium)
+        segment->medium->calls->close(segment->medium, segment->object);
     free(segment);
 }

@@ -41,7 +41,7 @@ enum segment_check segment_header_check(const uint8_t block[MEDIUM_BLOCK_BYTES],
 
 /* One being written. */
 struct segment {
-    struct medium *medium;
+    struct medium *medium; /* NULL: abandoned */
     struct medium_object *object;
     uint64_t epoch;
     uint64_t bytes;

@@ -112,6 +112,10 @@ enum status store_log_open(struct store_log **log, struct store *store, uint32_t
 /* Waits for what is in flight (the events still come), vouches for it in a last batch, writes the
  * hint of what can be sealed. No append, fetch or maildrop may be open. */
 void store_log_close(struct store_log *log);
+/* Frees the log without a word to the medium, whose operations will never end (a simulated power
+ * cut). No event is called; maildrops still open are freed with store_maildrop_free, fetches are
+ * forgotten. */
+void store_log_abandon(struct store_log *log);
 
 /* A message being received: zeroed memory is an empty one. Embedded in the session's transaction.
  */

@@ -10,12 +10,14 @@
 #include <stdlib.h>
 
 struct place { /* of a message or chunk record, or of what refers to one */
-    uint64_t id;       /* message; for chunks: of nothing, 0 */
+    uint64_t id; /* of a message; 0 for chunks */
     uint32_t shard;
     uint32_t segment, slot;
     uint32_t crc;   /* chunk: of its payload */
     uint32_t bytes; /* message: record; chunk: body */
+    uint32_t zero;  /* places are compared as bytes */
 };
+static_assert(sizeof(struct place) == 32, "no padding");
 
 struct places {
     struct place *items;
