@@ -214,7 +214,7 @@ struct actor *inspector_open(struct world *world, uint32_t mailbox)
 {
     struct actor *actor = pop3_actor_open(world);
     struct reader *reader = actor->state;
-    reader->inspects = true;
+    reader->inspects = actor->tireless = true;
     reader->mailbox = mailbox;
     return actor;
 }

@@ -74,7 +74,6 @@ static void inspect(struct world *world)
         world_crash(world);
     else
         world_shut_down(world);
-    world->resting = false;
     world_boot(world);
     struct actor *inspectors[LEDGER_MAILBOXES];
     for (uint32_t i = 0; i < LEDGER_MAILBOXES; i++)
@@ -210,10 +209,10 @@ static int show_seed(uint64_t seed)
 {
     struct outcome outcome;
     run_seed(seed, &outcome);
-    printf("seed %" PRIu64 ": %s; trace %016" PRIx64 ", %" PRIu32 " messages, %" PRIu32
-           " acknowledged, %" PRIu32 " deletions, %" PRIu32 " power cuts\n",
-           seed, outcome.wrong[0] ? outcome.wrong : "all promises kept", outcome.trace,
-           outcome.messages, outcome.acked, outcome.deleted, outcome.crashes);
+    printf("seed %" PRIu64 ": %s (message %" PRIu32 "); trace %016" PRIx64 ", %" PRIu32
+           " messages, %" PRIu32 " acknowledged, %" PRIu32 " deletions, %" PRIu32 " power cuts\n",
+           seed, outcome.wrong[0] ? outcome.wrong : "all promises kept", outcome.message,
+           outcome.trace, outcome.messages, outcome.acked, outcome.deleted, outcome.crashes);
     return outcome.wrong[0] ? 1 : 0;
 }
 

@@ -265,7 +265,7 @@ static void actor_closed(void *session, enum net_close_reason reason)
     struct world *world = actor->world;
     (void)reason;
     actor->open = actor->busy = false;
-    actor->wake_ns = world->resting
+    actor->wake_ns = world->resting && !actor->tireless
                          ? UINT64_MAX
                          : world->now_ns + random_below(&world->random, 50 * NS_PER_MS);
     actor->kind->closed(actor);

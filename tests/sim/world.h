@@ -85,6 +85,7 @@ struct actor {
     struct world *world;
     struct net_conn conn;
     bool open, busy;  /* connected; between start and closed */
+    bool tireless;    /* starts again also while the world rests */
     uint64_t wake_ns; /* starts again then */
     uint32_t input_bytes;
     uint8_t *input;
