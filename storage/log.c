@@ -87,7 +87,7 @@ enum status store_log_open(struct store_log **log, struct store *store, uint32_t
                            struct medium *medium, const struct store_events *events,
                            struct fault *fault)
 {
-    INVARIANT(store->mode == STORE_WRITE && shard < store->options.shards);
+    INVARIANT(shard < store->options.shards);
     struct store_log *opened = calloc(1, sizeof(*opened));
     if (!opened)
         return fault_set(fault, STATUS_SYSTEM, "out of memory");
@@ -99,11 +99,17 @@ enum status store_log_open(struct store_log **log, struct store *store, uint32_t
     opened->chunk_bytes = chunk_size(&store->options);
     opened->mailboxes = &store->mailboxes[shard];
     enum status status = log_init(opened, &store->options);
-    status = status == STATUS_OK ? resume(opened, fault)
-                                 : fault_set(fault, STATUS_SYSTEM, "out of memory");
+    if (status != STATUS_OK)
+        fault_set(fault, status, "out of memory");
+    else if (store->mode == STORE_WRITE)
+        status = resume(opened, fault);
     if (status != STATUS_OK) {
         log_deinit(opened);
         return status;
+    }
+    if (store->mode == STORE_READ) {
+        *log = opened;
+        return STATUS_OK;
     }
     while (opened->commit.state != COMMIT_RUNNING && opened->commit.refusal == STATUS_OK) {
         store_turn(opened);
@@ -120,6 +126,8 @@ enum status store_log_open(struct store_log **log, struct store *store, uint32_t
 
 bool store_turn(struct store_log *log)
 {
+    if (log->store->mode == STORE_READ)
+        return fetch_turn(log);
     bool stuck = settle_turn(log);
     expunge_turn(log);
     commit_turn(&log->commit);
@@ -177,8 +185,10 @@ void store_log_close(struct store_log *log)
 {
     log->settle.closing = true;
     drain(log);
-    commit_close(&log->commit);
-    drain(log);
+    if (log->store->mode == STORE_WRITE) {
+        commit_close(&log->commit);
+        drain(log);
+    }
     INVARIANT(!log->staging.oldest);
     log_deinit(log);
 }

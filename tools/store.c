@@ -208,7 +208,8 @@ static enum status print_message(struct opened *opened, const struct store_link 
     struct store_fetch fetch = {.piece = print_piece, .context = &printing};
     store_fetch_start(printing.log, &fetch, link);
     while (!printing.over) {
-        opened->medium->calls->poll(opened->medium, true);
+        if (!store_turn(printing.log))
+            opened->medium->calls->poll(opened->medium, true);
         if (printing.wants_next) {
             printing.wants_next = false;
             store_fetch_next(printing.log, &fetch);
