@@ -192,7 +192,8 @@ uint64_t commit_room(const struct commit *commit)
     uint64_t room = commit_filling_room(commit), left = remaining(commit);
     if (room > 0) /* the filling batch stands at commit->offset */
         left -= left < commit->batch_bytes ? left : commit->batch_bytes;
-    uint64_t buffers = commit->count - 1 - (commit->begun - commit->settled);
+    uint64_t taken = commit->begun - commit->settled; /* an anchor may have the last one */
+    uint64_t buffers = taken < commit->count ? commit->count - 1 - taken : 0;
     uint64_t places = left / commit->batch_bytes;
     if (commit->spare.state == SPARE_READY)
         places += (commit->spare.segment->bytes - SEGMENT_FIRST_BATCH) / commit->batch_bytes - 1;

@@ -87,7 +87,7 @@ bool hint_parse(struct span bytes, const uint8_t store[16], uint32_t shard, uint
 
 /* Entries of a body, in order; `entries` moves on. False at the end. */
 bool hint_next(struct span *entries, struct hint_entry *entry, struct span *content);
-/* The links of a message's content, in order. */
+/* The next link of a message's content, at most entry->links times. */
 bool hint_next_link(struct span *content, uint16_t *place, struct span *name);
 /* The ids and the mailbox of a deletion. */
 void hint_delete_parts(const struct hint_entry *entry, struct span content, struct span *ids,

@@ -70,7 +70,7 @@ static void add_message(struct rebuild *rebuild, uint32_t shard, uint32_t segmen
     rebuild->messages = messages;
     messages[rebuild->message_count++] = (struct rebuild_message){
         .bytes = entry->record_bytes + entry->chunk_bytes, .shard = shard};
-    while (hint_next_link(&content, &place, &name)) {
+    for (uint32_t i = 0; i < entry->links && hint_next_link(&content, &place, &name); i++) {
         struct rebuild_link *links = room(rebuild, rebuild->links, rebuild->link_count,
                                           &rebuild->link_capacity, sizeof(*links));
         if (!links)

@@ -63,8 +63,20 @@ static void settle(struct model *model, struct model_message *message, const uin
     }
 }
 
+static void see_mailbox(void *context, struct span mailbox, uint32_t count, uint64_t octets)
+{
+    struct model *model = context;
+    ck_assert(mailbox.size == 3 && mailbox.data[0] >= 'a' &&
+              mailbox.data[0] < 'a' + MODEL_MAILBOXES);
+    struct maildrop *drop = store_bed_peek(model->bed, (char)mailbox.data[0]);
+    ck_assert_uint_eq(drop->count, count);
+    ck_assert_uint_eq(drop->octets, octets);
+    store_maildrop_free(drop);
+}
+
 void model_check(struct model *model)
 {
+    store_mailboxes(model->bed->store, see_mailbox, model);
     uint8_t(*found)[MODEL_MAILBOXES] = calloc(MODEL_MESSAGES_MAX, sizeof(*found));
     look(model, found);
     for (uint32_t i = 0; i < model->count; i++)

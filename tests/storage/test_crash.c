@@ -16,9 +16,9 @@ struct weather { /* what the disk is like */
 };
 
 static const struct weather weathers[] = {
-    {.name = "crashes", .seeds = 100},
-    {.name = "failing writes", .seeds = 100, .write_errors_per_million = 20000},
-    {.name = "a small disk", .seeds = 50, .capacity_bytes = 3u << 20},
+    {.name = "crashes", .seeds = 60},
+    {.name = "failing writes", .seeds = 60, .write_errors_per_million = 20000},
+    {.name = "a small disk", .seeds = 20, .capacity_bytes = 3u << 20},
 };
 
 static void live(struct model *model)
@@ -51,9 +51,11 @@ static void run(const struct weather *weather, uint64_t seed)
                              .seed = seed,
                              .latency_ns_min = 10000,
                              .latency_ns_max = 2000000,
-                             .capacity_bytes = weather->capacity_bytes,
-                             .write_errors_per_million = weather->write_errors_per_million});
+                             .capacity_bytes = weather->capacity_bytes});
     model->bed = &bed;
+    store_bed_open(&bed); /* creating a store may fail, and then that is all */
+    store_bed_close(&bed);
+    sim_disk_set_errors(bed.disk, weather->write_errors_per_million, 0);
     for (int i = 0; i < LIVES; i++)
         live(model);
     sim_disk_set_errors(bed.disk, 0, 0);
