@@ -16,8 +16,13 @@ struct span {
     size_t size;
 };
 
-/* A string literal as a span. */
-#define SPAN(literal) ((struct span){(const uint8_t *)("" literal), sizeof(literal) - 1})
+/* A string literal as a span: SPAN in expressions, SPAN_INIT in the initialisers of static tables,
+ * where ISO C allows no compound literal. */
+#define SPAN_INIT(literal)                                                                         \
+    {                                                                                              \
+        (const uint8_t *)("" literal), sizeof(literal) - 1                                         \
+    }
+#define SPAN(literal) ((struct span)SPAN_INIT(literal))
 
 static inline struct span span_of(const void *data, size_t size)
 {

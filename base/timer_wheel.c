@@ -8,14 +8,14 @@
 
 #include "base/invariant.h"
 
+#include <assert.h>
 #include <stddef.h>
-#include <string.h>
 
 #define DIGIT_BITS 6
 #define TOP (TIMER_LEVELS - 1)
 #define TOP_SHIFT (DIGIT_BITS * TOP)
 
-_Static_assert(TIMER_SLOTS == 1 << DIGIT_BITS, "a slot is a digit, a level's slots are a word");
+static_assert(TIMER_SLOTS == 1 << DIGIT_BITS, "a slot is a digit, a level's slots are a word");
 
 static void link_timer(struct timer **head, struct timer *timer)
 {
