@@ -6,15 +6,22 @@
 #include <stdlib.h>
 
 static struct blocks blocks;
+static uint8_t *neighbour; /* of the only block to be had */
 
 static void setup(void)
 {
-    const uint32_t counts[BLOCK_CLASSES] = {[BLOCK_1K] = 1};
+    const uint32_t counts[BLOCK_CLASSES] = {[BLOCK_1K] = 2};
     ck_assert_int_eq(blocks_init(&blocks, counts), STATUS_OK);
+    void *first = blocks_take(&blocks, BLOCK_1K);
+    neighbour = blocks_take(&blocks, BLOCK_1K);
+    ck_assert_ptr_eq((uint8_t *)first + SMTP_LINE_BYTES_MAX, neighbour);
+    memset(neighbour, 'n', SMTP_LINE_BYTES_MAX);
+    blocks_give(&blocks, BLOCK_1K, first);
 }
 
 static void teardown(void)
 {
+    blocks_give(&blocks, BLOCK_1K, neighbour);
     blocks_deinit(&blocks);
 }
 
@@ -38,9 +45,12 @@ static struct span events(struct span input, size_t piece, struct output *out)
             smtp_line_release(&line, &blocks);
         input = span_from(input, consumed);
     }
-    ck_assert_uint_eq(blocks.pools[BLOCK_1K].taken, line.block != NULL);
+    ck_assert_uint_eq(blocks.pools[BLOCK_1K].taken, 1 + (line.block != NULL));
     smtp_line_release(&line, &blocks);
-    ck_assert_uint_eq(blocks.pools[BLOCK_1K].taken, 0);
+    ck_assert_uint_eq(blocks.pools[BLOCK_1K].taken, 1);
+    for (size_t i = 0; i < SMTP_LINE_BYTES_MAX; i++)
+        if (neighbour[i] != 'n')
+            ck_abort_msg("written beyond the block");
     return span_of(out->data, out->size);
 }
 

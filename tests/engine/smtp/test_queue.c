@@ -100,6 +100,48 @@ START_TEST(test_order)
 }
 END_TEST
 
+/* All answers may be known before any is said, and some from the start. */
+START_TEST(test_resolved_in_block)
+{
+    ck_assert(add(1, REPLY_NONE));
+    ck_assert(add(1, REPLY_LOOP));
+    ck_assert(add(1, REPLY_NONE));
+    ck_assert(smtp_queue_resolve(&queue, REPLY_OK, SPAN("ONE")));
+    ck_assert(smtp_queue_resolve(&queue, REPLY_OK, SPAN("THREE")));
+    ck_assert(!smtp_queue_resolve(&queue, REPLY_OK, SPAN("NONE")));
+    ck_assert(drain(512));
+    expect("250 2.0.0 queued as ONE\r\n554 5.4.6 Too many hops\r\n"
+           "250 2.0.0 queued as THREE\r\n");
+}
+END_TEST
+
+/* What was said makes room, also while the block is never empty. */
+START_TEST(test_room_again)
+{
+    enum { LONG = 700 };
+    ck_assert(add(1, REPLY_NONE));
+    for (unsigned i = 0; i < 3; i++) {
+        ck_assert(say(SPAN("x\r\n")));
+        ck_assert(add(1, REPLY_NONE));
+        ck_assert(say(span_of("yyyy", 4)));
+    }
+    for (unsigned i = 0; i < 50; i++) {
+        struct output held;
+        ck_assert(smtp_queue_hold(&queue, &blocks, LONG, &held));
+        memset(held.data + held.size, 'z', LONG);
+        held.size += LONG;
+        smtp_queue_keep(&queue, &held);
+        ck_assert(add(1, REPLY_NONE));
+        ck_assert(smtp_queue_resolve(&queue, REPLY_TRY_LATER, SPAN("")));
+        ck_assert(!drain(512));
+        said.size = 0;
+    }
+    while (smtp_queue_resolve(&queue, REPLY_TRY_LATER, SPAN("")))
+        drain(512);
+    ck_assert(smtp_queue_empty(&queue));
+}
+END_TEST
+
 /* It fills up, says no, and goes on when the oldest is answered; nothing is lost or reordered. */
 START_TEST(test_full)
 {
@@ -151,6 +193,8 @@ Suite *test_suite(void)
     TCase *tcase = tcase_create("queue");
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_loop_test(tcase, test_order, 26, 60);
+    tcase_add_test(tcase, test_resolved_in_block);
+    tcase_add_test(tcase, test_room_again);
     tcase_add_test(tcase, test_full);
     tcase_add_test(tcase, test_no_block);
     suite_add_tcase(suite, tcase);

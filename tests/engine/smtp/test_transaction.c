@@ -210,6 +210,27 @@ START_TEST(test_no_blocks)
 }
 END_TEST
 
+/* A recipient is added with all that was said about it, or not at all. */
+START_TEST(test_half_a_recipient)
+{
+    char line[600];
+    void *taken[4];
+    conversation_open(&c);
+    conversation_feed(&c, SPAN(MAIL));
+    for (unsigned i = 0; i < 4; i++)
+        taken[i] = blocks_take(&c.blocks, BLOCK_4K);
+    int size = snprintf(line, sizeof line, "RCPT TO:<a@b> ORCPT=x;%0490d\r\n", 0);
+    for (unsigned i = 0; i < 3; i++)
+        conversation_feed(&c, span_of(line, (size_t)size));
+    ck_assert_uint_eq(c.session.envelope.recipients, 1);
+    conversation_feed(&c, SPAN("RCPT TO:<c@d>\r\nDATA\r\n.\r\n"));
+    check_envelope(SPAN("000 to=c@d"), true);
+    for (unsigned i = 0; i < 4; i++)
+        blocks_give(&c.blocks, BLOCK_4K, taken[i]);
+    conversation_close(&c);
+}
+END_TEST
+
 /* RSET in the middle of chunks voids what was staged, once. */
 START_TEST(test_end_discards)
 {
@@ -234,6 +255,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, test_second_mail);
     tcase_add_loop_test(tcase, test_many_recipients, 0, 2);
     tcase_add_test(tcase, test_no_blocks);
+    tcase_add_test(tcase, test_half_a_recipient);
     tcase_add_test(tcase, test_end_discards);
     suite_add_tcase(suite, tcase);
     return suite;
