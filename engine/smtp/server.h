@@ -45,7 +45,8 @@ struct smtp_host {
      * offers the same bytes again when it is fed next. FULL: 452 at the end. Other: 451 at the end.
      */
     enum status (*stage)(void *owner, struct span piece);
-    /* The body is complete. OK: smtp_stored will be called later, once per message, in order. */
+    /* The body is complete. OK: smtp_stored will be called later, once per message, in order.
+     * AGAIN: as above. FULL: 452, other: 451; if anything was staged, discard follows. */
     enum status (*store)(void *owner, const struct smtp_message *message);
     /* What was staged is void. */
     void (*discard)(void *owner);
@@ -55,11 +56,11 @@ struct smtp_config {              /* per listener; outlives its sessions */
     struct span hostname;         /* in the banner, EHLO and Received */
     uint64_t message_bytes_max;   /* advertised by SIZE; octets after unstuffing */
     uint32_t recipients_max;      /* per transaction, ≥ 100 */
-    uint32_t text_line_bytes_max; /* with CRLF; 1000 by RFC 5321; 0: no limit */
-    uint32_t errors_max;          /* rejected commands before 421 */
-    uint32_t hops_max;            /* Received lines: 100 */
-    bool lmtp;                    /* LHLO; one reply per recipient */
-    bool starttls;                /* offered while not secure */
+    uint32_t text_line_bytes_max; /* with CRLF, ≥ 64; 1000 by RFC 5321; 0: no limit */
+    uint32_t errors_max; /* rejected commands before 421, since the last message; 0: no limit */
+    uint32_t hops_max;   /* Received lines: 100 */
+    bool lmtp;           /* LHLO; one reply per recipient */
+    bool starttls;       /* offered while not secure */
     const struct smtp_host *host;
     const struct clock *clock; /* for the trace header */
 };

@@ -22,7 +22,6 @@ void smtp_transaction_end(struct smtp_session *session)
         session->config->host->discard(session->owner);
     session->staged = false;
     session->failure = REPLY_NONE;
-    session->smtputf8 = false;
     release(session);
     if (session->state != SMTP_NEW)
         session->state = SMTP_IDLE;

@@ -212,6 +212,23 @@ START_TEST(test_output_full)
 }
 END_TEST
 
+/* What follows the last command is left to the caller, to be dropped or to be read as TLS. */
+START_TEST(test_consumes_no_more)
+{
+    const char *inputs[] = {"QUIT\r\nNOOP\r\n", "STARTTLS\r\nNOOP\r\n", "BDAT x\r\nNOOP\r\n"};
+    const size_t consumed[] = {6, 10, 8};
+    uint8_t bytes[SMTP_REPLY_BYTES_MAX];
+    struct output out = {bytes, 0, sizeof bytes};
+    c.config.starttls = true;
+    conversation_open(&c);
+    conversation_feed(&c, SPAN(EHLO));
+    ck_assert_uint_eq(smtp_feed(&c.session, span_text(inputs[_i]), &out), consumed[_i]);
+    ck_assert_uint_eq(smtp_feed(&c.session, SPAN("NOOP\r\n"), &out), 0);
+    ck_assert_int_eq(smtp_wish(&c.session), _i == 1 ? SMTP_STARTTLS : SMTP_CLOSE);
+    conversation_close(&c);
+}
+END_TEST
+
 /* An idle session holds nothing, whatever it went through. */
 START_TEST(test_idle_holds_nothing)
 {
@@ -239,6 +256,7 @@ Suite *test_suite(void)
     tcase_add_loop_test(tcase, test_ending, 0, 2);
     tcase_add_test(tcase, test_patience);
     tcase_add_test(tcase, test_output_full);
+    tcase_add_loop_test(tcase, test_consumes_no_more, 0, 3);
     tcase_add_test(tcase, test_idle_holds_nothing);
     suite_add_tcase(suite, tcase);
     return suite;
