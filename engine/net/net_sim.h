@@ -16,7 +16,7 @@ struct sim_network_options {
     uint32_t segment_bytes_max;  /* received in pieces of 1 … this */
     uint32_t window_bytes;       /* a sender stalls when the peer reads nothing */
     uint32_t resets_per_million; /* per delivery: the connection is reset, both ends told */
-    uint32_t stalls_per_million; /* per delivery: this direction is silent for a drawn while */
+    uint32_t stalls_per_million; /* per delivery: this direction is silent for up to 30 s */
     uint32_t connections_max;    /* per net */
 };
 

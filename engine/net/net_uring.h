@@ -13,7 +13,8 @@ struct net_uring_options {
     uint32_t buffer_bytes; /* of each */
 };
 
-/* net_poll turns the ring, and so also completes what else uses it (the disk). */
+/* net_poll turns the ring, and so also completes what else uses it (the disk). All calls but wake
+ * on the ring's thread; deinit before the ring is closed. FULL, SYSTEM with a line. */
 enum status net_uring_open(struct net **net, struct ring *ring,
                            const struct net_uring_options *options, struct fault *fault) MUST_CHECK;
 

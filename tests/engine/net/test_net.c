@@ -1,80 +1,10 @@
 /* What every backend promises (engine/net/net.h), checked on each of them. */
 #include "base/random.h"
 #include "tests/check_main.h"
-#include "tests/engine/net/world.h"
+#include "tests/engine/net/pair.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-struct pair {
-    struct world world;
-    struct sides sides;
-    struct side client;
-    struct side *server;
-};
-
-static void pair_listen(struct pair *pair, int backend)
-{
-    world_open(&pair->world, backend, NULL);
-    world_listen(&pair->world, &pair->sides);
-}
-
-static void pair_connect(struct pair *pair)
-{
-    world_connect(&pair->world, &pair->client);
-    world_until(&pair->world, pair->client.opened && pair->sides.count == 1);
-    pair->server = pair->sides.sides[0];
-}
-
-static void pair_open(struct pair *pair, int backend)
-{
-    pair_listen(pair, backend);
-    pair_connect(pair);
-}
-
-static void pair_close(struct pair *pair)
-{
-    world_close(&pair->world);
-    sides_free(&pair->sides);
-    side_free(&pair->client);
-}
-
-static uint8_t *noise(size_t size)
-{
-    struct random random = {.state = size};
-    uint8_t *bytes = malloc(size);
-    ck_assert_ptr_nonnull(bytes);
-    for (size_t i = 0; i < size; i++)
-        bytes[i] = (uint8_t)random_next(&random);
-    return bytes;
-}
-
-/* In pieces of random sizes. */
-static void send_all(struct side *side, const uint8_t *bytes, size_t size)
-{
-    struct random random = {.state = size};
-    for (size_t at = 0; at < size;) {
-        size_t piece = 1 + (size_t)random_below(&random, size - at < 9000 ? size - at : 9000);
-        side_send(side, bytes + at, piece);
-        at += piece;
-    }
-}
-
-static void check_bytes(const struct side *side, const uint8_t *bytes, size_t size)
-{
-    ck_assert_uint_eq(side->size, size);
-    ck_assert(size == 0 || memcmp(side->bytes, bytes, size) == 0);
-}
-
-/* Both ends end in order. */
-static void part(struct pair *pair)
-{
-    net_finish(pair->client.net, pair->client.conn);
-    net_finish(pair->server->net, pair->server->conn);
-    world_until(&pair->world, pair->client.closed && pair->server->closed);
-    ck_assert_int_eq(pair->client.reason, NET_CLOSE_FINISHED);
-    ck_assert_int_eq(pair->server->reason, NET_CLOSE_FINISHED);
-}
 
 START_TEST(opens_and_tells_who_is_there)
 {
@@ -349,10 +279,24 @@ START_TEST(no_room_closes_without_another_call)
     world_until(&pair.world, pair.client.closed && pair.sides.count == 1);
     world_turns(&pair.world, 5);
     ck_assert_uint_eq(pair.sides.sides[0]->calls, 1);
+    ck_assert_uint_eq(pair.sides.model.calls, 0);
     struct net_counters counters;
     pair.world.server->calls->counters(pair.world.server, &counters);
     ck_assert_uint_eq(counters.turned_away, 1);
     ck_assert_uint_eq(counters.accepted, 0);
+    pair_close(&pair);
+}
+END_TEST
+
+START_TEST(who_connects_may_think_better_of_it)
+{
+    struct pair pair = {.client.refuse = true, .sides.model.finish_back = true};
+    pair_listen(&pair, _i);
+    world_connect(&pair.world, &pair.client);
+    side_send(&pair.client, "never sent", 10);
+    world_until(&pair.world, pair.sides.count == 1 && pair.sides.sides[0]->closed);
+    ck_assert_uint_eq(pair.client.calls, 1);
+    ck_assert_uint_eq(pair.sides.sides[0]->size, 0);
     pair_close(&pair);
 }
 END_TEST
@@ -502,6 +446,7 @@ Suite *test_suite(void)
         calls_inside_handlers_only_queue,
         a_thousand_connections,
         no_room_closes_without_another_call,
+        who_connects_may_think_better_of_it,
         drained_when_the_last_was_released,
         pausing_accept_leaves_them_waiting,
         unlisten_leaves_connections_open,

@@ -93,6 +93,26 @@ START_TEST(a_stale_socket_file_is_replaced_a_live_one_is_not)
 }
 END_TEST
 
+START_TEST(a_busy_listener_is_alive)
+{
+    union net_address address = parse(path), bound;
+    static const struct net_listener_options short_backlog = {.backlog = 0};
+    struct fault fault = {0};
+    int listener, other, callers[2];
+    ck_assert_int_eq(socket_listen(&address, &short_backlog, &fault, &listener, &bound), STATUS_OK);
+    int result = 0;
+    for (int i = 0; i < 2; i++) {
+        callers[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        result = connect(callers[i], &address.any, net_address_size(&address));
+    }
+    ck_assert_int_eq(result, -1); /* its backlog is full */
+    ck_assert_int_eq(socket_listen(&address, &options, &fault, &other, &bound), STATUS_NETWORK);
+    close(callers[0]);
+    close(callers[1]);
+    close(listener);
+}
+END_TEST
+
 START_TEST(a_file_that_is_no_socket_stays)
 {
     union net_address address = parse(path), bound;
@@ -128,6 +148,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, accepted_sockets_inherit_no_delay);
     tcase_add_test(tcase, ipv6_leaves_ipv4_alone);
     tcase_add_test(tcase, a_stale_socket_file_is_replaced_a_live_one_is_not);
+    tcase_add_test(tcase, a_busy_listener_is_alive);
     tcase_add_test(tcase, a_file_that_is_no_socket_stays);
     tcase_add_loop_test(tcase, names_the_address_it_cannot_have, 0,
                         sizeof elsewhere / sizeof *elsewhere);
