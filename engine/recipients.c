@@ -116,7 +116,7 @@ static enum status load_lines(struct recipients *recipients, FILE *file, const c
             continue;
         status = add_line(recipients, entry);
         if (status == STATUS_CONFIG)
-            fault_set(fault, status, "%s:%u: neither user@domain, @domain nor user", path, number);
+            fault_set(fault, status, "%s:%u: neither user@domain nor @domain", path, number);
         else if (status != STATUS_OK)
             fault_set(fault, status, "%s: no memory for so many recipients", path);
     }

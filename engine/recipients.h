@@ -1,8 +1,8 @@
 /* Whose mail is taken: every recipient, or a table of addresses and domains from a file.
  *
- * One entry a line: "user@domain" (this mailbox), "@domain" (everything there), "user" (a local
- * name without domain); blank lines and lines that begin with '#' are skipped. postmaster is always
- * taken (RFC 5321 section 4.5.1). Immutable once loaded: any thread may ask. */
+ * One entry a line: "user@domain" (this mailbox) or "@domain" (everything there);
+ * blank lines and lines that begin with '#' are skipped. postmaster is always taken (RFC 5321
+ * section 4.5.1). Immutable once loaded: any thread may ask. */
 #ifndef ENGINE_RECIPIENTS_H
 #define ENGINE_RECIPIENTS_H
 

@@ -108,7 +108,8 @@ static enum status member_listen(struct member *member)
         return fault_set(fault, status, "no memory for a shard of %u connections",
                          options->connections_max);
     const struct net_listener_options listen = {.backlog = LISTEN_BACKLOG,
-                                                .reuse_port = service->members_count > 1};
+                                                .reuse_port = service->members_count > 1,
+                                                .first = member->index == 0};
     for (uint32_t i = 0; status == STATUS_OK && i < options->listeners_count; i++) {
         const struct service_listener *listener = &options->listeners[i];
         /* A port that the system chose for the first shard is everybody's; a unix socket is the

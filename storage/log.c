@@ -28,8 +28,8 @@ static enum status resume(struct store_log *log, struct fault *fault)
     struct medium_name name = {.kind = MEDIUM_SEGMENT, .shard = log->shard};
     if (found->tail != UINT32_MAX) {
         name.number = found->segments[found->tail].number;
-        status = segment_open(&commit->segment, log->medium, name,
-                              found->segments[found->tail].epoch);
+        status =
+            segment_open(&commit->segment, log->medium, name, found->segments[found->tail].epoch);
         commit->offset = found->tail_offset;
         log->settle.hint = found->hint;
         found->hint = (struct hint){.size = 0};
@@ -41,7 +41,7 @@ static enum status resume(struct store_log *log, struct fault *fault)
         commit->spare.state = status == STATUS_OK ? SPARE_READY : SPARE_NONE;
     }
     if (status != STATUS_OK)
-        return fault_set(fault, status, "log %" PRIu32 ", segment %" PRIu32 ": %s", log->shard,
+        return fault_set(fault, status, "log %" PRIu32 ", segment %08" PRIu32 ": %s", log->shard,
                          name.number, status_text(status));
     return STATUS_OK;
 }
@@ -116,8 +116,7 @@ enum status store_log_open(struct store_log **log, struct store *store, uint32_t
         medium->calls->poll(medium, opened->commit.flights > 0 || opened->commit.spare.under_way);
     }
     if (opened->commit.state != COMMIT_RUNNING)
-        log_error("log %" PRIu32 " takes no mail: %s", shard,
-                  status_text(opened->commit.refusal));
+        log_error("log %" PRIu32 " takes no mail: %s", shard, status_text(opened->commit.refusal));
     *log = opened;
     return STATUS_OK;
 }
@@ -162,8 +161,7 @@ static bool is_unsettled(const struct store_log *log)
                   (commit->begun - commit->settled > 1 || commit->ended > commit->settled ||
                    commit->submitted > commit->settled ||
                    commit->batches[commit->settled % commit->count].header.records > 0);
-    return filled || log->expunges.first || log->fetches.waiting.first ||
-           log->fetches.ready.first;
+    return filled || log->expunges.first || log->fetches.waiting.first || log->fetches.ready.first;
 }
 
 static void drain(struct store_log *log)

@@ -19,7 +19,7 @@ static void report(const struct recover *recover, bool damage, uint32_t shard, u
                    const char *what, uint64_t count)
 {
     char line[200];
-    snprintf(line, sizeof(line), "log %" PRIu32 ", segment %" PRIu32 ": %s (%" PRIu64 ")", shard,
+    snprintf(line, sizeof(line), "log %" PRIu32 ", segment %08" PRIu32 ": %s (%" PRIu64 ")", shard,
              segment, what, count);
     recover->report(recover->context, damage, line);
 }
@@ -40,16 +40,14 @@ static void visit(void *context, struct medium_name name, uint64_t bytes)
     struct recovered *log = &inventory->logs[name.shard];
     if (log->count == log->capacity) {
         uint32_t capacity = log->capacity ? log->capacity * 2 : 16;
-        struct recovered_segment *grown =
-            realloc(log->segments, capacity * sizeof(*grown));
+        struct recovered_segment *grown = realloc(log->segments, capacity * sizeof(*grown));
         inventory->failed = inventory->failed || !grown;
         if (!grown)
             return;
         log->segments = grown;
         log->capacity = capacity;
     }
-    log->segments[log->count++] =
-        (struct recovered_segment){.number = name.number, .bytes = bytes};
+    log->segments[log->count++] = (struct recovered_segment){.number = name.number, .bytes = bytes};
     if (name.shard >= inventory->count)
         inventory->count = name.shard + 1;
 }
@@ -144,7 +142,7 @@ static enum status examine(struct recover *recover, uint32_t shard,
     if (status == STATUS_ABSENT && !recover->repair)
         return STATUS_OK; /* a writer has removed it meanwhile */
     if (status != STATUS_OK)
-        return fault_set(fault, status, "log %" PRIu32 ", segment %" PRIu32 ": %s", shard,
+        return fault_set(fault, status, "log %" PRIu32 ", segment %08" PRIu32 ": %s", shard,
                          segment->number, status_text(status));
     segment->bytes = medium->calls->size(work->object);
     segment->good = peek_epoch(recover, name, work->object, &segment->epoch);
@@ -160,7 +158,7 @@ static enum status examine(struct recover *recover, uint32_t shard,
     segment->epoch = work->scan.epoch;
     segment->good = work->scan.check == SEGMENT_GOOD;
     if (status != STATUS_OK)
-        return fault_set(fault, status, "log %" PRIu32 ", segment %" PRIu32 ": %s", shard,
+        return fault_set(fault, status, "log %" PRIu32 ", segment %08" PRIu32 ": %s", shard,
                          segment->number, status_text(status));
     return STATUS_OK;
 }
@@ -262,10 +260,10 @@ static void publish_hint(struct recover *recover, uint32_t shard, struct recover
     if (segment->first_lsn == segment->end_lsn)
         return;
     struct span bytes = hint_seal(&scan->hint);
-    segment->hinted = bytes.size <= UINT32_MAX &&
-                      medium_publish_wait(recover->medium,
-                                          name_of(MEDIUM_HINT, shard, segment->number),
-                                          bytes.data, (uint32_t)bytes.size) >= 0;
+    segment->hinted =
+        bytes.size <= UINT32_MAX &&
+        medium_publish_wait(recover->medium, name_of(MEDIUM_HINT, shard, segment->number),
+                            bytes.data, (uint32_t)bytes.size) >= 0;
 }
 
 /* Where the log goes on: behind its last batch if that segment is sound, in the empty segment made
@@ -303,7 +301,8 @@ static void remove_unborn(struct recover *recover, uint32_t shard, struct recove
     for (uint32_t i = 0; i < log->count; i++) {
         bool behind = chain->tail == UINT32_MAX || i > chain->tail;
         if (behind && i != log->ready && !judged[i].hint && !judged[i].damaged &&
-            !has_counted(judged[i].scan) && judged[i].scan->check != SEGMENT_BAD && judged[i].scan->unreadable == 0)
+            !has_counted(judged[i].scan) && judged[i].scan->check != SEGMENT_BAD &&
+            judged[i].scan->unreadable == 0)
             (void)medium_remove_wait(recover->medium,
                                      name_of(MEDIUM_SEGMENT, shard, log->segments[i].number));
     }
@@ -318,7 +317,7 @@ static enum status conclude(struct recover *recover, uint32_t shard, struct reco
     for (uint32_t i = last; i < log->count; i++)
         if (!judged[i].hint && judged[i].scan->unreadable > 0 && recover->repair)
             return fault_set(fault, STATUS_IO,
-                             "log %" PRIu32 ", segment %" PRIu32 ": %" PRIu32
+                             "log %" PRIu32 ", segment %08" PRIu32 ": %" PRIu32
                              " blocks at the end of the log can't be read",
                              shard, log->segments[i].number, judged[i].scan->unreadable);
     for (uint32_t i = 0; i < log->count; i++)

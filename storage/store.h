@@ -105,8 +105,8 @@ struct store_events {
     void *context;
 };
 
-/* On the shard's thread, with the shard's own medium. On a store opened for reading only fetches may
- * be made, and store_turn called for them. */
+/* On the shard's thread, with the shard's own medium. On a store opened for reading only fetches
+ * may be made, and store_turn called for them. */
 enum status store_log_open(struct store_log **log, struct store *store, uint32_t shard,
                            struct medium *medium, const struct store_events *events,
                            struct fault *fault) MUST_CHECK;

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-struct place { /* of a message or chunk record, or of what refers to one */
+struct place {   /* of a message or chunk record, or of what refers to one */
     uint64_t id; /* of a message; 0 for chunks */
     uint32_t shard;
     uint32_t segment, slot;
@@ -72,8 +72,8 @@ static int compare_notes(const void *left, const void *right)
 /* Is the very same place noted there? */
 static bool has_place(const struct notes *notes, const struct place *place)
 {
-    return notes->count > 0 && bsearch(place, notes->items, notes->count, sizeof(*notes->items),
-                                       compare_notes) != NULL;
+    return notes->count > 0 &&
+           bsearch(place, notes->items, notes->count, sizeof(*notes->items), compare_notes) != NULL;
 }
 
 static void note_record(void *context, const struct record *record, uint32_t segment, uint32_t slot)
@@ -130,7 +130,7 @@ static void tell_place(struct verification *verification, const char *what,
     char line[160], id[STORE_ID_TEXT_BYTES];
     store_id_text(place->id, id);
     snprintf(line, sizeof(line),
-             "log %" PRIu32 ", segment %" PRIu32 ", offset %" PRIu64 ": %s (message %.*s)",
+             "log %" PRIu32 ", segment %08" PRIu32 ", offset %" PRIu64 ": %s (message %.*s)",
              place->shard, place->segment, (uint64_t)place->slot * RECORD_ALIGN, what,
              STORE_ID_TEXT_BYTES, id);
     tell(verification, true, line);

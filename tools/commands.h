@@ -8,7 +8,8 @@
 int serve_main(int argc, char **argv);
 int store_main(int argc, char **argv);
 
-/* Prints "mailrace: " and the fault's line on stderr; returns its exit code. */
-int command_failed(const struct fault *fault);
+/* Prints the fault's line on stderr, for wrong usage with the way to the command's help (NULL: the
+ * program's); returns the exit code. */
+int command_failed(const char *command, const struct fault *fault);
 
 #endif

@@ -17,9 +17,12 @@ static const struct {
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
-int command_failed(const struct fault *fault)
+int command_failed(const char *command, const struct fault *fault)
 {
-    fprintf(stderr, "mailrace: %s\n", fault->text);
+    fprintf(stderr, "mailrace: %s", fault->text);
+    if (fault->status == STATUS_USAGE)
+        fprintf(stderr, "; see mailrace %s%s--help", command ? command : "", command ? " " : "");
+    fprintf(stderr, "\n");
     return status_exit_code(fault->status);
 }
 
@@ -36,8 +39,8 @@ int main(int argc, char **argv)
 {
     struct fault fault;
     if (argc < 2) {
-        fault_set(&fault, STATUS_USAGE, "which command? See mailrace --help");
-        return command_failed(&fault);
+        fault_set(&fault, STATUS_USAGE, "which command?");
+        return command_failed(NULL, &fault);
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
         print_help();
@@ -51,7 +54,7 @@ int main(int argc, char **argv)
         if (strcmp(argv[1], commands[i].name) == 0)
             return commands[i].main(argc - 1, argv + 1);
     char name[64];
-    fault_set(&fault, STATUS_USAGE, "there is no command '%s'; see mailrace --help",
+    fault_set(&fault, STATUS_USAGE, "there is no command '%s'",
               log_escape(span_text(argv[1]), name, sizeof name));
-    return command_failed(&fault);
+    return command_failed(NULL, &fault);
 }

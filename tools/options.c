@@ -77,8 +77,8 @@ static void print_help(const struct command *command)
 static enum status bad_value(const struct command *command, const struct option_row *row,
                              const char *text, struct fault *fault)
 {
-    return fault_set(fault, STATUS_USAGE, "--%s: '%s' is not a valid %s; see mailrace %s --help",
-                     row->name, text, row->argument, command->name);
+    return fault_set(fault, STATUS_USAGE, "--%s: '%s' is not a valid %s", row->name, text,
+                     row->argument, command->name);
 }
 
 static enum status apply(const struct command *command, const struct option_row *row, void *values,
@@ -120,7 +120,7 @@ static enum status apply(const struct command *command, const struct option_row 
 static enum status refused(const struct command *command, const char *what, int code,
                            struct fault *fault)
 {
-    return fault_set(fault, STATUS_USAGE, "%s: %s; see mailrace %s --help", what,
+    return fault_set(fault, STATUS_USAGE, "%s: %s", what,
                      code == ':' ? "needs a value" : "unknown or wrongly used flag", command->name);
 }
 
@@ -169,10 +169,9 @@ enum status options_parse(const struct command *command, int argc, char **argv, 
     }
     int count = argc - optind;
     if (count < command->operands_min)
-        return fault_set(fault, STATUS_USAGE, "something is missing; see mailrace %s --help",
-                         command->name);
+        return fault_set(fault, STATUS_USAGE, "something is missing", command->name);
     if (count > command->operands_max)
-        return fault_set(fault, STATUS_USAGE, "'%s' is one too many; see mailrace %s --help",
+        return fault_set(fault, STATUS_USAGE, "'%s' is one too many",
                          argv[optind + command->operands_max], command->name);
     *operands = argv + optind;
     *operands_count = count;

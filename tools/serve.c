@@ -75,8 +75,8 @@ static const struct option_row rows[] = {
     {"pop3", "ADDR", "listen for POP3; may be repeated", OPTION_CALL, 0, 0, 0, add_pop3},
     {"accept-all", NULL, "take mail for every recipient", OPTION_FLAG, FIELD(accept_all), 0, 0,
      NULL},
-    {"recipients", "FILE", "take mail for these: user@domain, @domain or user, one a line",
-     OPTION_TEXT, FIELD(recipients_file), 0, 0, NULL},
+    {"recipients", "FILE", "take mail for these: user@domain or @domain, one a line", OPTION_TEXT,
+     FIELD(recipients_file), 0, 0, NULL},
     {"passwd", "FILE", "POP3 users, as in Dovecot's passwd-file: user:{SCHEME}hash", OPTION_TEXT,
      FIELD(passwd_file), 0, 0, NULL},
     {"any-password", NULL, "let anybody in over POP3 (loopback only)", OPTION_FLAG,
@@ -122,11 +122,10 @@ static const struct command command = {
 static enum status check(struct service_options *options, struct fault *fault)
 {
     if (options->store_directory == NULL)
-        return fault_set(fault, STATUS_USAGE, "--store is missing; see mailrace serve --help");
+        return fault_set(fault, STATUS_USAGE, "--store is missing");
     if (options->listeners_count == 0)
         return fault_set(fault, STATUS_USAGE,
-                         "nothing to listen on: give --smtp, --lmtp or --pop3; see mailrace serve "
-                         "--help");
+                         "nothing to listen on: give --smtp, --lmtp or --pop3");
     bool receives = false, serves = false;
     for (uint32_t i = 0; i < options->listeners_count; i++) {
         receives |= options->listeners[i].door != DOOR_POP3;
@@ -164,5 +163,5 @@ int serve_main(int argc, char **argv)
         status = check(&options, &fault);
     if (status == STATUS_OK)
         status = service_run(&options, &fault);
-    return status == STATUS_OK ? 0 : command_failed(&fault);
+    return status == STATUS_OK ? 0 : command_failed("serve", &fault);
 }

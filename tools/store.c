@@ -231,8 +231,7 @@ static enum status run_cat(struct opened *opened, const struct store_flags *flag
     if (dot != NULL)
         text.size = (size_t)(dot - operands[0]);
     if (!store_id_parse(text, &id))
-        return fault_set(fault, STATUS_USAGE, "'%s' is no UIDL; see mailrace store --help",
-                         operands[0]);
+        return fault_set(fault, STATUS_USAGE, "'%s' is no UIDL", operands[0]);
     enum status status = store_find(opened->store, id, &link);
     if (status == STATUS_OK)
         status = print_message(opened, &link, fault);
@@ -292,7 +291,7 @@ static const struct command command = {
     .example = "mailrace store ls ./var/store alice@example.test",
     .rows = rows,
     .rows_count = sizeof rows / sizeof rows[0],
-    .operands_min = 2,
+    .operands_min = 1,
     .operands_max = 3,
 };
 
@@ -304,13 +303,10 @@ static enum status find_action(char **operands, int count, const struct action *
             *action = &actions[i];
             if (count == 2 + actions[i].operands)
                 return STATUS_OK;
-            return fault_set(fault, STATUS_USAGE,
-                             "store %s takes %d operand%s; see mailrace store "
-                             "--help",
-                             operands[0], 1 + actions[i].operands, actions[i].operands ? "s" : "");
+            return fault_set(fault, STATUS_USAGE, "store %s takes %d operand%s", operands[0],
+                             1 + actions[i].operands, actions[i].operands ? "s" : "");
         }
-    return fault_set(fault, STATUS_USAGE, "there is no 'store %s'; see mailrace store --help",
-                     operands[0]);
+    return fault_set(fault, STATUS_USAGE, "there is no 'store %s'", operands[0]);
 }
 
 int store_main(int argc, char **argv)
@@ -331,13 +327,13 @@ int store_main(int argc, char **argv)
     if (status == STATUS_OK)
         status = open_store(&opened, operands[1], &fault);
     if (status != STATUS_OK)
-        return command_failed(&fault);
+        return command_failed("store", &fault);
     status = action->run(&opened, &flags, operands + 2, &fault);
     close_store(&opened);
     if (fflush(stdout) != 0 && status == STATUS_OK)
         status = fault_set(&fault, STATUS_IO, "standard output: write error");
     if (status == STATUS_OK)
         return 0;
-    int code = command_failed(&fault);
+    int code = command_failed("store", &fault);
     return status == STATUS_CORRUPT && action->failed ? action->failed : code;
 }

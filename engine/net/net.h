@@ -72,6 +72,7 @@ struct net_handler {
 struct net_listener_options {
     unsigned backlog; /* connections */
     bool reuse_port;  /* one listener per shard on the same port */
+    bool first;       /* of those: refuses a port that somebody else shares already */
 };
 
 /* What a backend has done since it was opened, for metrics. */

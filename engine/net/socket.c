@@ -59,13 +59,29 @@ static bool read_name(int fd, union net_address *name)
     return getsockname(fd, &name->any, &size) == 0;
 }
 
+/* SO_REUSEPORT would let a second process share the port in silence: the first listener makes sure
+ * that nobody has it yet, by binding once without. */
+static bool is_free(const union net_address *address)
+{
+    int probe = socket(address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (probe < 0)
+        return false;
+    bool free = set_listener_options(probe, address->any.sa_family, false) &&
+                bind(probe, &address->any, net_address_size(address)) == 0;
+    int error = errno;
+    close(probe);
+    errno = error;
+    return free;
+}
+
 enum status socket_listen(const union net_address *address,
                           const struct net_listener_options *options, struct fault *fault, int *fd,
                           union net_address *bound)
 {
     int family = address->any.sa_family;
     union net_address name;
-    int made = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool probed = options->reuse_port && options->first && family != AF_UNIX;
+    int made = probed && !is_free(address) ? -1 : socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (made >= 0 && set_listener_options(made, family, options->reuse_port) &&
         bind_address(made, address) && listen(made, (int)options->backlog) == 0 &&
         read_name(made, &name)) {
