@@ -74,15 +74,14 @@ static void print_help(const struct command *command)
     printf("\nExample:\n  %s\n", command->example);
 }
 
-static enum status bad_value(const struct command *command, const struct option_row *row,
-                             const char *text, struct fault *fault)
+static enum status bad_value(const struct option_row *row, const char *text, struct fault *fault)
 {
     return fault_set(fault, STATUS_USAGE, "--%s: '%s' is not a valid %s", row->name, text,
-                     row->argument, command->name);
+                     row->argument);
 }
 
-static enum status apply(const struct command *command, const struct option_row *row, void *values,
-                         const char *text, struct fault *fault)
+static enum status apply(const struct option_row *row, void *values, const char *text,
+                         struct fault *fault)
 {
     void *field = (uint8_t *)values + row->offset;
     uint64_t number = 0;
@@ -108,7 +107,7 @@ static enum status apply(const struct command *command, const struct option_row 
         break;
     }
     if (!good || number < row->low || number > row->high)
-        return bad_value(command, row, text, fault);
+        return bad_value(row, text, fault);
     if (row->kind == OPTION_NUMBER)
         *(uint32_t *)field = (uint32_t)number;
     else
@@ -117,11 +116,10 @@ static enum status apply(const struct command *command, const struct option_row 
 }
 
 /* getopt_long reports by return value only (opterr is off): says what was wrong in our words. */
-static enum status refused(const struct command *command, const char *what, int code,
-                           struct fault *fault)
+static enum status refused(const char *what, int code, struct fault *fault)
 {
     return fault_set(fault, STATUS_USAGE, "%s: %s", what,
-                     code == ':' ? "needs a value" : "unknown or wrongly used flag", command->name);
+                     code == ':' ? "needs a value" : "unknown or wrongly used flag");
 }
 
 /* The flag as it was typed. */
@@ -159,20 +157,20 @@ enum status options_parse(const struct command *command, int argc, char **argv, 
             return STATUS_OK;
         }
         if (code < 256)
-            return refused(command, argv[optind - 1], code, fault);
+            return refused(argv[optind - 1], code, fault);
         const struct option_row *row = &command->rows[code - 256];
         if (!is_spelled_out(row, typed(row, argv)))
-            return refused(command, typed(row, argv), '?', fault);
-        enum status status = apply(command, row, values, optarg, fault);
+            return refused(typed(row, argv), '?', fault);
+        enum status status = apply(row, values, optarg, fault);
         if (status != STATUS_OK)
             return status;
     }
     int count = argc - optind;
     if (count < command->operands_min)
-        return fault_set(fault, STATUS_USAGE, "something is missing", command->name);
+        return fault_set(fault, STATUS_USAGE, "something is missing");
     if (count > command->operands_max)
         return fault_set(fault, STATUS_USAGE, "'%s' is one too many",
-                         argv[optind + command->operands_max], command->name);
+                         argv[optind + command->operands_max]);
     *operands = argv + optind;
     *operands_count = count;
     return STATUS_OK;
