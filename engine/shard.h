@@ -64,7 +64,9 @@ bool shard_is_drained(const struct shard *shard);
  * afterwards, by its owner; all sessions have ended by then or are dropped. */
 void shard_close(struct shard *shard);
 
+/* Live: to be read on the shard's thread, or torn but harmlessly elsewhere. */
 const struct shard_counters *shard_counters(const struct shard *shard);
+/* Connections that have a session now. */
 uint32_t shard_sessions(const struct shard *shard);
 
 #endif
