@@ -27,7 +27,8 @@ static struct record_header header_of(const struct store_draft *draft,
 static uint64_t frame_size(const struct store_draft *draft, const struct store_message *message)
 {
     return record_size((uint64_t)message->envelope->size + message->trace.size +
-                       (uint64_t)draft->chunk_count * CHUNK_REF_BYTES) + RECORD_ALIGN;
+                       (uint64_t)draft->chunk_count * CHUNK_REF_BYTES) +
+           RECORD_ALIGN;
 }
 
 /* The tail of a record that would be too long goes ahead, all but its last bytes: `message->tail`
@@ -35,8 +36,10 @@ static uint64_t frame_size(const struct store_draft *draft, const struct store_m
 static enum status send_tail(struct store_log *log, struct store_draft *draft,
                              struct store_message *message)
 {
-    size_t ahead = message->tail.size > TERMINATOR_BYTES ? message->tail.size - TERMINATOR_BYTES : 0;
-    uint64_t need = draft_spill_size(log, ahead) + 2 * frame_size(draft, message) + DRAFT_PAGE_BYTES;
+    size_t ahead =
+        message->tail.size > TERMINATOR_BYTES ? message->tail.size - TERMINATOR_BYTES : 0;
+    uint64_t need =
+        draft_spill_size(log, ahead) + 2 * frame_size(draft, message) + DRAFT_PAGE_BYTES;
     uint64_t most = (log->commit.depth + 2ull) * commit_record_max(&log->commit);
     if (frame_size(draft, message) > commit_record_max(&log->commit) / 2 || need > most)
         return STATUS_FULL;

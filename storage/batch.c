@@ -11,8 +11,8 @@
 static uint32_t checksum(const struct batch_header *header)
 {
     const size_t start = offsetof(struct batch_header, epoch);
-    return crc32c((uint32_t)(header->epoch ^ header->epoch >> 32),
-                  (const uint8_t *)header + start, sizeof(*header) - start);
+    return crc32c((uint32_t)(header->epoch ^ header->epoch >> 32), (const uint8_t *)header + start,
+                  sizeof(*header) - start);
 }
 
 uint32_t batch_seal(uint8_t *bytes, struct batch_header *header)

@@ -15,8 +15,9 @@
 #define BATCH_BYTES_MIN (64u * 1024)
 #define BATCH_BYTES_MAX (4u * 1024 * 1024)
 
-enum batch_flag {               /* on disk */
-                  BATCH_ANCHOR = 1 << 0, /* the first of a run or after a failed write: no records */
+enum batch_flag { /* on disk */
+                  BATCH_ANCHOR = 1
+                                 << 0, /* the first of a run or after a failed write: no records */
                   BATCH_CLOSING = 1 << 1, /* the last of a run that ended in order: no records */
 };
 
@@ -29,9 +30,9 @@ struct batch_header { /* on disk */
     uint64_t first_lsn;    /* of its first record (or of the next one, if it has none) */
     uint32_t shard;
     uint32_t segment;
-    uint32_t block;        /* own offset in the segment, in blocks of 4 KiB */
-    uint32_t bytes;        /* with padding: whole blocks */
-    uint32_t used;         /* header and records */
+    uint32_t block; /* own offset in the segment, in blocks of 4 KiB */
+    uint32_t bytes; /* with padding: whole blocks */
+    uint32_t used;  /* header and records */
     uint32_t records;
     uint32_t previous_crc; /* `crc` of the batch with sequence - 1 */
     uint16_t format;
@@ -68,8 +69,8 @@ struct batch_cursor {
     struct batch_header header;
     uint32_t seed; /* of the records */
     uint32_t offset, next;
-    uint64_t lsn;      /* of the next record */
-    uint32_t bad;      /* records that failed their checks so far */
+    uint64_t lsn; /* of the next record */
+    uint32_t bad; /* records that failed their checks so far */
 };
 
 /* `bytes` holds all of header->bytes. */

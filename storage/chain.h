@@ -13,8 +13,8 @@
 struct chain_segment {
     const struct hint_header *hint; /* instead of a scan: all of it counts */
     struct scan *scan;
-    uint64_t missing; /* batches that were acknowledged and are lost, before one of this segment
-                         or (last segment) at the end */
+    uint64_t missing;     /* batches that were acknowledged and are lost, before one of this segment
+                             or (last segment) at the end */
     uint32_t bad_records; /* in batches that count */
     bool torn;            /* has batches or bytes that never became part of the log */
     bool damaged;

@@ -162,8 +162,8 @@ enum status commit_reserve(struct commit *commit, uint64_t bytes, enum commit_pu
     return STATUS_OK;
 }
 
-void commit_add(struct commit *commit, const struct commit_slot *slot,
-                struct record_header *header, const uint64_t *cookie)
+void commit_add(struct commit *commit, const struct commit_slot *slot, struct record_header *header,
+                const uint64_t *cookie)
 {
     struct batch *batch = filling(commit);
     INVARIANT(batch && slot->bytes == batch->bytes + batch->header.used);
@@ -234,11 +234,10 @@ static void batch_done(struct medium_op *op)
     }
     batch->state = BATCH_FAILED;
     commit->counters->batch_errors++;
-    commit->failure =
-        status_from_errno((int)-op->result) == STATUS_FULL ? STATUS_FULL : STATUS_IO;
+    commit->failure = status_from_errno((int)-op->result) == STATUS_FULL ? STATUS_FULL : STATUS_IO;
     commit->state = COMMIT_DRAINING;
-    log_error("log %" PRIu32 ": writing %" PRIu32 " bytes to segment %" PRIu32
-              " at %" PRIu64 ": %s",
+    log_error("log %" PRIu32 ": writing %" PRIu32 " bytes to segment %" PRIu32 " at %" PRIu64
+              ": %s",
               commit->shard, batch->header.bytes, batch->segment->number, batch->offset,
               status_text(commit->failure));
 }

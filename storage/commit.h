@@ -100,8 +100,8 @@ enum status commit_reserve(struct commit *commit, uint64_t bytes, enum commit_pu
 
 /* Seals the record whose payload was put into the reserved slot. Records of messages and deletions
  * have a cookie. */
-void commit_add(struct commit *commit, const struct commit_slot *slot,
-                struct record_header *header, const uint64_t *cookie);
+void commit_add(struct commit *commit, const struct commit_slot *slot, struct record_header *header,
+                const uint64_t *cookie);
 
 /* Bytes of records that could be reserved now, at least, split over batches as they come. */
 uint64_t commit_room(const struct commit *commit);

@@ -21,8 +21,7 @@ struct ref_page {
 };
 
 #define PAGE_CAPACITY (DRAFT_PAGE_BYTES - (uint32_t)sizeof(struct page))
-#define REFS_MAX                                                                                   \
-    ((DRAFT_PAGE_BYTES - (uint32_t)offsetof(struct ref_page, refs)) / CHUNK_REF_BYTES)
+#define REFS_MAX ((DRAFT_PAGE_BYTES - (uint32_t)offsetof(struct ref_page, refs)) / CHUNK_REF_BYTES)
 #define PAGES_MIN 8u
 #define PIECE_MIN 4096u /* a chunk smaller than this is not worth its record */
 

@@ -8,12 +8,12 @@
 #include <stdlib.h>
 
 enum fetch_step {
-    FETCH_RECORD,  /* reads the message's record */
-    FETCH_CHECK,   /* reads chunks, nothing given yet */
-    FETCH_READ,    /* reads the chunk to give next */
-    FETCH_GIVEN,   /* the session has a piece */
-    FETCH_LAST,    /* the end of the body is to be given, from the record */
-    FETCH_FAILED,  /* `failure` is to be told */
+    FETCH_RECORD, /* reads the message's record */
+    FETCH_CHECK,  /* reads chunks, nothing given yet */
+    FETCH_READ,   /* reads the chunk to give next */
+    FETCH_GIVEN,  /* the session has a piece */
+    FETCH_LAST,   /* the end of the body is to be given, from the record */
+    FETCH_FAILED, /* `failure` is to be told */
 };
 
 struct fetch_job {
@@ -115,8 +115,8 @@ static void job_read(struct fetch_job *job, uint32_t segment, uint32_t slot, uin
     struct store_log *log = job->log;
     job->failure = STATUS_CORRUPT;
     if (bytes <= RECORD_BYTES_MAX)
-        job->failure = readers_obtain(&log->fetches.readers, link_shard(job->link.id), segment,
-                                      &job->reader);
+        job->failure =
+            readers_obtain(&log->fetches.readers, link_shard(job->link.id), segment, &job->reader);
     if (job->failure != STATUS_OK) {
         job_tell_later(job, FETCH_FAILED);
         return;
@@ -124,8 +124,8 @@ static void job_read(struct fetch_job *job, uint32_t segment, uint32_t slot, uin
     job->bytes = (uint32_t)bytes;
     job->op.done = read_done;
     log->fetches.reading++;
-    medium_read(log->medium, job->reader->object, buffer, job->bytes,
-                (uint64_t)slot * RECORD_ALIGN, &job->op);
+    medium_read(log->medium, job->reader->object, buffer, job->bytes, (uint64_t)slot * RECORD_ALIGN,
+                &job->op);
 }
 
 static void read_chunk(struct fetch_job *job, enum fetch_step step)
@@ -147,8 +147,7 @@ static bool record_is_ours(struct fetch_job *job)
     if (record_check(span_of(job->record_buffer, job->bytes), job->log->store->record_seed,
                      record) != RECORD_GOOD)
         return false;
-    return record->header.type == RECORD_MESSAGE &&
-           link_of(&record->header, 0, 0).id == link->id &&
+    return record->header.type == RECORD_MESSAGE && link_of(&record->header, 0, 0).id == link->id &&
            record->header.record_bytes == link->record_bytes;
 }
 

@@ -23,7 +23,7 @@ struct fetch_queue {
 struct fetches {
     struct pool buffers; /* RECORD_BYTES_MAX each, two per job */
     struct readers readers;
-    uint32_t reading;          /* operations under way */
+    uint32_t reading;           /* operations under way */
     struct fetch_queue waiting; /* for buffers */
     struct fetch_queue ready;   /* for the next turn: what needs no reading */
     struct fetch_queue free;

@@ -40,11 +40,11 @@ enum hint_kind { HINT_MESSAGE = 1, HINT_DELETE = 2 };
 
 struct hint_entry { /* on disk; 8-byte aligned */
     uint32_t kind;
-    uint32_t bytes; /* whole entry */
-    uint32_t links; /* message: struct hint_link with the name behind it, each aligned to 4;
-                       delete: ids, then the name */
+    uint32_t bytes;      /* whole entry */
+    uint32_t links;      /* message: struct hint_link with the name behind it, each aligned to 4;
+                            delete: ids, then the name */
     uint32_t name_bytes; /* delete only */
-    uint64_t number; /* the message's id in its log */
+    uint64_t number;     /* the message's id in its log */
     uint64_t received_ns;
     uint64_t octets;
     uint64_t chunk_bytes; /* of the chunk records that the message uses */

@@ -28,8 +28,8 @@ static enum status resume(struct store_log *log, struct fault *fault)
     struct medium_name name = {.kind = MEDIUM_SEGMENT, .shard = log->shard};
     if (found->tail != UINT32_MAX) {
         name.number = found->segments[found->tail].number;
-        status = segment_open(&commit->segment, log->medium, name,
-                              found->segments[found->tail].epoch);
+        status =
+            segment_open(&commit->segment, log->medium, name, found->segments[found->tail].epoch);
         commit->offset = found->tail_offset;
         log->settle.hint = found->hint;
         found->hint = (struct hint){.size = 0};
@@ -110,8 +110,7 @@ enum status store_log_open(struct store_log **log, struct store *store, uint32_t
         medium->calls->poll(medium, opened->commit.flights > 0 || opened->commit.spare.under_way);
     }
     if (opened->commit.state != COMMIT_RUNNING)
-        log_error("log %" PRIu32 " takes no mail: %s", shard,
-                  status_text(opened->commit.refusal));
+        log_error("log %" PRIu32 " takes no mail: %s", shard, status_text(opened->commit.refusal));
     *log = opened;
     return STATUS_OK;
 }
@@ -154,8 +153,7 @@ static bool is_unsettled(const struct store_log *log)
                   (commit->begun - commit->settled > 1 || commit->ended > commit->settled ||
                    commit->submitted > commit->settled ||
                    commit->batches[commit->settled % commit->count].header.records > 0);
-    return filled || log->expunges.first || log->fetches.waiting.first ||
-           log->fetches.ready.first;
+    return filled || log->expunges.first || log->fetches.waiting.first || log->fetches.ready.first;
 }
 
 static void drain(struct store_log *log)

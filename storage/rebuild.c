@@ -62,14 +62,13 @@ static void add_message(struct rebuild *rebuild, uint32_t shard, uint32_t segmen
 {
     uint16_t place;
     struct span name;
-    struct rebuild_message *messages =
-        room(rebuild, rebuild->messages, rebuild->message_count, &rebuild->message_capacity,
-             sizeof(*messages));
+    struct rebuild_message *messages = room(rebuild, rebuild->messages, rebuild->message_count,
+                                            &rebuild->message_capacity, sizeof(*messages));
     if (!messages)
         return;
     rebuild->messages = messages;
-    messages[rebuild->message_count++] = (struct rebuild_message){
-        .bytes = entry->record_bytes + entry->chunk_bytes, .shard = shard};
+    messages[rebuild->message_count++] =
+        (struct rebuild_message){.bytes = entry->record_bytes + entry->chunk_bytes, .shard = shard};
     for (uint32_t i = 0; i < entry->links && hint_next_link(&content, &place, &name); i++) {
         struct rebuild_link *links = room(rebuild, rebuild->links, rebuild->link_count,
                                           &rebuild->link_capacity, sizeof(*links));
@@ -100,8 +99,8 @@ static void add_deletion(struct rebuild *rebuild, const struct hint_entry *entry
     const struct mailbox *mailbox = mailbox_of(rebuild, name);
     for (size_t at = 0; at < ids.size; at += 8) {
         struct rebuild_deletion *deletions =
-            room(rebuild, rebuild->deletions, rebuild->deletion_count,
-                 &rebuild->deletion_capacity, sizeof(*deletions));
+            room(rebuild, rebuild->deletions, rebuild->deletion_count, &rebuild->deletion_capacity,
+                 sizeof(*deletions));
         if (!deletions)
             return;
         rebuild->deletions = deletions;

@@ -25,23 +25,23 @@ enum record_type { /* on disk: never renumber */
 };
 
 struct record_header {
-    uint32_t header_crc;     /* of the header from payload_crc on */
-    uint32_t payload_crc;    /* of envelope, chunk references, trace and body */
-    uint8_t type;            /* enum record_type */
+    uint32_t header_crc;  /* of the header from payload_crc on */
+    uint32_t payload_crc; /* of envelope, chunk references, trace and body */
+    uint8_t type;         /* enum record_type */
     uint8_t zero;
-    uint16_t shard;          /* whose log */
-    uint16_t flags;          /* enum store_flag */
-    uint16_t back;           /* the message's number is lsn - back: its last chunks came between */
-    uint64_t lsn;            /* log sequence number, 52 bits */
-    uint64_t received_ns;    /* wall time */
-    uint64_t octets;         /* RFC 1939 size of the message */
-    uint32_t record_bytes;   /* header, payload and padding */
+    uint16_t shard;        /* whose log */
+    uint16_t flags;        /* enum store_flag */
+    uint16_t back;         /* the message's number is lsn - back: its last chunks came between */
+    uint64_t lsn;          /* log sequence number, 52 bits */
+    uint64_t received_ns;  /* wall time */
+    uint64_t octets;       /* RFC 1939 size of the message */
+    uint32_t record_bytes; /* header, payload and padding */
     uint32_t envelope_bytes;
-    uint32_t chunk_count;    /* references of CHUNK_REF_BYTES each */
+    uint32_t chunk_count; /* references of CHUNK_REF_BYTES each */
     uint32_t trace_bytes;
-    uint32_t body_bytes;     /* in this record; the chunks' bytes come before them */
-    uint32_t stuffed;        /* dots added by stuffing, in the whole body */
-    uint64_t header_bytes;   /* wire bytes from the trace's start through the empty line */
+    uint32_t body_bytes;   /* in this record; the chunks' bytes come before them */
+    uint32_t stuffed;      /* dots added by stuffing, in the whole body */
+    uint64_t header_bytes; /* wire bytes from the trace's start through the empty line */
 };
 
 static_assert(sizeof(struct record_header) == RECORD_HEADER_BYTES, "the record header on disk");

@@ -40,16 +40,14 @@ static void visit(void *context, struct medium_name name, uint64_t bytes)
     struct recovered *log = &inventory->logs[name.shard];
     if (log->count == log->capacity) {
         uint32_t capacity = log->capacity ? log->capacity * 2 : 16;
-        struct recovered_segment *grown =
-            realloc(log->segments, capacity * sizeof(*grown));
+        struct recovered_segment *grown = realloc(log->segments, capacity * sizeof(*grown));
         inventory->failed = inventory->failed || !grown;
         if (!grown)
             return;
         log->segments = grown;
         log->capacity = capacity;
     }
-    log->segments[log->count++] =
-        (struct recovered_segment){.number = name.number, .bytes = bytes};
+    log->segments[log->count++] = (struct recovered_segment){.number = name.number, .bytes = bytes};
     if (name.shard >= inventory->count)
         inventory->count = name.shard + 1;
 }
@@ -262,10 +260,10 @@ static void publish_hint(struct recover *recover, uint32_t shard, struct recover
     if (segment->first_lsn == segment->end_lsn)
         return;
     struct span bytes = hint_seal(&scan->hint);
-    segment->hinted = bytes.size <= UINT32_MAX &&
-                      medium_publish_wait(recover->medium,
-                                          name_of(MEDIUM_HINT, shard, segment->number),
-                                          bytes.data, (uint32_t)bytes.size) >= 0;
+    segment->hinted =
+        bytes.size <= UINT32_MAX &&
+        medium_publish_wait(recover->medium, name_of(MEDIUM_HINT, shard, segment->number),
+                            bytes.data, (uint32_t)bytes.size) >= 0;
 }
 
 /* Where the log goes on: behind its last batch if that segment is sound, in the empty segment made
@@ -303,7 +301,8 @@ static void remove_unborn(struct recover *recover, uint32_t shard, struct recove
     for (uint32_t i = 0; i < log->count; i++) {
         bool behind = chain->tail == UINT32_MAX || i > chain->tail;
         if (behind && i != log->ready && !judged[i].hint && !judged[i].damaged &&
-            !has_counted(judged[i].scan) && judged[i].scan->check != SEGMENT_BAD && judged[i].scan->unreadable == 0)
+            !has_counted(judged[i].scan) && judged[i].scan->check != SEGMENT_BAD &&
+            judged[i].scan->unreadable == 0)
             (void)medium_remove_wait(recover->medium,
                                      name_of(MEDIUM_SEGMENT, shard, log->segments[i].number));
     }

@@ -19,7 +19,7 @@ struct recovered_segment {
     uint64_t first_lsn, end_lsn; /* of its records; equal: none */
 };
 
-struct recovered { /* one log */
+struct recovered {                      /* one log */
     struct recovered_segment *segments; /* by number */
     uint32_t count, capacity;
     struct store_stats stats;

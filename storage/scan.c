@@ -30,8 +30,7 @@ static const uint8_t *window_at(struct scan *scan, uint64_t offset, uint32_t nee
 {
     if (offset > scan->bytes || need > scan->bytes - offset)
         return NULL;
-    if (offset >= scan->window_offset &&
-        offset + need <= scan->window_offset + scan->window_bytes)
+    if (offset >= scan->window_offset && offset + need <= scan->window_offset + scan->window_bytes)
         return scan->window + (offset - scan->window_offset);
     uint64_t left = scan->bytes - offset;
     uint32_t bytes = left < SCAN_WINDOW_BYTES ? (uint32_t)left : SCAN_WINDOW_BYTES;
@@ -71,16 +70,15 @@ static enum status add_batch(struct scan *scan, const struct batch_header *heade
 {
     if (scan->count == scan->capacity) {
         uint32_t capacity = scan->capacity ? scan->capacity * 2 : 64;
-        struct scan_batch *batches =
-            realloc(scan->batches, capacity * sizeof(*scan->batches));
+        struct scan_batch *batches = realloc(scan->batches, capacity * sizeof(*scan->batches));
         if (!batches)
             return STATUS_SYSTEM;
         scan->batches = batches;
         scan->capacity = capacity;
     }
     struct scan_batch *batch = &scan->batches[scan->count++];
-    *batch = (struct scan_batch){
-        .header = *header, .offset = offset, .hint_start = scan->hint.size};
+    *batch =
+        (struct scan_batch){.header = *header, .offset = offset, .hint_start = scan->hint.size};
     struct batch_cursor cursor;
     struct record record;
     const uint8_t *bytes = window_at(scan, offset, header->bytes);
@@ -101,9 +99,8 @@ static enum status add_batch(struct scan *scan, const struct batch_header *heade
 /* How far to look for batches behind `offset`, where none is. */
 static uint64_t search_end(const struct scan *scan, uint64_t offset)
 {
-    bool closed = scan->count > 0
-                      ? scan->batches[scan->count - 1].header.flags & BATCH_CLOSING
-                      : scan->after_close;
+    bool closed = scan->count > 0 ? scan->batches[scan->count - 1].header.flags & BATCH_CLOSING
+                                  : scan->after_close;
     if (scan->thorough || !closed || scan->bytes - offset < SEARCH_AFTER_CLOSE)
         return scan->bytes;
     return offset + SEARCH_AFTER_CLOSE;

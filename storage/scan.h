@@ -28,8 +28,8 @@ struct scan {
     const uint8_t *store; /* 16 bytes */
     uint32_t record_seed;
     struct link_names *names;
-    uint8_t *window; /* SCAN_WINDOW_BYTES */
-    bool thorough;   /* search everything, whatever the last batch says */
+    uint8_t *window;  /* SCAN_WINDOW_BYTES */
+    bool thorough;    /* search everything, whatever the last batch says */
     bool after_close; /* the segment before ends with a closing batch */
     /* Called for every good record, unless NULL. */
     void (*record)(void *context, const struct record *record, uint32_t segment, uint32_t slot);
@@ -37,12 +37,12 @@ struct scan {
 
     /* Found. */
     enum segment_check check; /* of the header block */
-    uint64_t epoch;           /* known unless the check is UNBORN, or BAD and there are no batches */
+    uint64_t epoch; /* known unless the check is UNBORN, or BAD and there are no batches */
     uint64_t bytes;
     struct scan_batch *batches;
     uint32_t count, capacity;
-    struct hint hint; /* of all batches found */
-    bool leftovers;   /* bytes that are not zero behind the last batch */
+    struct hint hint;    /* of all batches found */
+    bool leftovers;      /* bytes that are not zero behind the last batch */
     uint32_t unreadable; /* blocks */
 
     /* Its own. */

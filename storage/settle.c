@@ -8,8 +8,7 @@
 
 static void hint_published(struct medium_op *op)
 {
-    struct settle *settle =
-        (struct settle *)(void *)((uint8_t *)op - offsetof(struct settle, op));
+    struct settle *settle = (struct settle *)(void *)((uint8_t *)op - offsetof(struct settle, op));
     settle->under_way = false;
     if (op->result < 0)
         log_warning("log %" PRIu32 ": no hint for segment %" PRIu32 ": it will be scanned",
@@ -29,9 +28,8 @@ static void hint_publish(struct store_log *log)
     settle->publishing = settle->hint;
     settle->hint = (struct hint){.size = 0};
     struct span bytes = hint_seal(&settle->publishing);
-    struct medium_name name = {.kind = MEDIUM_HINT,
-                               .shard = log->shard,
-                               .number = settle->publishing.header.segment};
+    struct medium_name name = {
+        .kind = MEDIUM_HINT, .shard = log->shard, .number = settle->publishing.header.segment};
     settle->under_way = true;
     settle->op.done = hint_published;
     INVARIANT(bytes.size <= UINT32_MAX);
@@ -56,8 +54,7 @@ static bool settle_message(struct store_log *log, uint64_t cookie)
     struct settle *settle = &log->settle;
     const struct batch *batch = commit_batch(&log->commit, log->commit.settled);
     uint32_t slot = (uint32_t)((batch->offset + settle->offset) / RECORD_ALIGN);
-    struct store_link link =
-        link_of(&settle->record.header, batch->segment->number, slot);
+    struct store_link link = link_of(&settle->record.header, batch->segment->number, slot);
     if (!settle->in_record) {
         link_walk_begin(&settle->walk, &settle->names, settle->record.envelope);
         hint_message_begin(&settle->hint, &settle->record, slot);
@@ -67,8 +64,7 @@ static bool settle_message(struct store_log *log, uint64_t cookie)
         settle->in_stop = true;
         link.place = settle->stop.place;
         uint32_t owner = link_owner(settle->stop.hash, log->store->options.shards);
-        bool taken =
-            log->events.link(log->events.context, owner, settle->stop.mailbox, &link);
+        bool taken = log->events.link(log->events.context, owner, settle->stop.mailbox, &link);
         if (!taken && !settle->closing)
             return false;
         hint_message_link(&settle->hint, &settle->stop);
@@ -97,8 +93,8 @@ static bool settle_record(struct store_log *log, const struct batch *batch)
                         (uint32_t)((batch->offset + settle->offset) / RECORD_ALIGN), NULL);
         expunge_settle(log, cookie, record, durable ? STATUS_OK : log->commit.failure);
     } else if (!durable) {
-        log->events.stored(log->events.context, cookie,
-                           link_of(&record->header, 0, 0).id, log->commit.failure);
+        log->events.stored(log->events.context, cookie, link_of(&record->header, 0, 0).id,
+                           log->commit.failure);
     } else if (!settle_message(log, cookie)) {
         return false;
     }

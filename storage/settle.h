@@ -21,7 +21,7 @@ struct settle {
     uint32_t offset;       /* of the next record in that batch; 0: not begun */
     uint32_t cookie_count; /* used up */
     bool in_record, in_stop;
-    bool closing; /* links that find no room are left to recovery */
+    bool closing;           /* links that find no room are left to recovery */
     struct hint hint;       /* of the segment being settled */
     struct hint publishing; /* of the one before, while `under_way` */
     struct medium_op op;

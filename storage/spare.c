@@ -77,8 +77,9 @@ void spare_turn(struct spare *spare, uint64_t now_ns)
         return;
     bool working = spare->state != SPARE_NONE && spare->state < SPARE_READY;
     if (working && spare->op.result < 0) {
-        step_failed(spare, status_from_errno((int)-spare->op.result) == STATUS_FULL ? STATUS_FULL
-                                                                                     : STATUS_IO,
+        step_failed(spare,
+                    status_from_errno((int)-spare->op.result) == STATUS_FULL ? STATUS_FULL
+                                                                             : STATUS_IO,
                     now_ns);
         return;
     }

@@ -30,8 +30,8 @@ struct spare {
     uint64_t bytes;          /* of a new segment */
     uint64_t seed;           /* of epochs */
     uint32_t shard;
-    uint32_t number; /* the highest one used */
-    uint32_t doomed; /* a segment to remove; 0: none */
+    uint32_t number;     /* the highest one used */
+    uint32_t doomed;     /* a segment to remove; 0: none */
     enum status failure; /* why it is not ready; OK: it is on its way */
     uint64_t retry_ns;   /* monotonic: not before */
     uint8_t store[16];

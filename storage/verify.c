@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-struct place { /* of a message or chunk record, or of what refers to one */
+struct place {   /* of a message or chunk record, or of what refers to one */
     uint64_t id; /* of a message; 0 for chunks */
     uint32_t shard;
     uint32_t segment, slot;
@@ -72,8 +72,8 @@ static int compare_notes(const void *left, const void *right)
 /* Is the very same place noted there? */
 static bool has_place(const struct notes *notes, const struct place *place)
 {
-    return notes->count > 0 && bsearch(place, notes->items, notes->count, sizeof(*notes->items),
-                                       compare_notes) != NULL;
+    return notes->count > 0 &&
+           bsearch(place, notes->items, notes->count, sizeof(*notes->items), compare_notes) != NULL;
 }
 
 static void note_record(void *context, const struct record *record, uint32_t segment, uint32_t slot)

@@ -66,7 +66,8 @@ START_TEST(order_is_kept_at_any_depth)
 }
 END_TEST
 
-/* A failed write: its messages are refused, the log moves, and what was refused never comes back. */
+/* A failed write: its messages are refused, the log moves, and what was refused never comes back.
+ */
 START_TEST(a_failed_write_is_refused_for_ever)
 {
     store_bed_open(&bed);

@@ -47,11 +47,10 @@ static void run(const struct weather *weather, uint64_t seed)
 {
     static struct store_bed bed;
     struct model *model = calloc(1, sizeof(*model));
-    store_bed_init(&bed, &(struct sim_disk_options){
-                             .seed = seed,
-                             .latency_ns_min = 10000,
-                             .latency_ns_max = 2000000,
-                             .capacity_bytes = weather->capacity_bytes});
+    store_bed_init(&bed, &(struct sim_disk_options){.seed = seed,
+                                                    .latency_ns_min = 10000,
+                                                    .latency_ns_max = 2000000,
+                                                    .capacity_bytes = weather->capacity_bytes});
     model->bed = &bed;
     store_bed_open(&bed); /* creating a store may fail, and then that is all */
     store_bed_close(&bed);
