@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/invariant.h"
 #include "base/log.h"
-#include "storage/log.h"
+#include "storage/store_log.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

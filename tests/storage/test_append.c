@@ -1,4 +1,4 @@
-#include "storage/log.h"
+#include "storage/store_log.h"
 #include "tests/check_main.h"
 #include "tests/storage/store_bed.h"
 

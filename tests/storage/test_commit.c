@@ -1,7 +1,7 @@
 #include "storage/commit.h"
 
 #include "base/log.h"
-#include "storage/log.h"
+#include "storage/store_log.h"
 #include "tests/check_main.h"
 #include "tests/storage/store_bed.h"
 

@@ -1,7 +1,7 @@
 /* Long messages, sent in pieces of all sizes, within the staging budget. */
 #include "storage/draft.h"
 
-#include "storage/log.h"
+#include "storage/store_log.h"
 #include "tests/check_main.h"
 #include "tests/storage/store_bed.h"
 

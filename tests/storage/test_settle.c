@@ -1,6 +1,6 @@
 #include "storage/settle.h"
 
-#include "storage/log.h"
+#include "storage/store_log.h"
 #include "tests/check_main.h"
 #include "tests/storage/store_bed.h"
 

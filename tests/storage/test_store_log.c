@@ -1,4 +1,4 @@
-#include "storage/log.h"
+#include "storage/store_log.h"
 
 #include "base/log.h"
 #include "tests/check_main.h"
@@ -84,8 +84,8 @@ END_TEST
 
 Suite *test_suite(void)
 {
-    Suite *suite = suite_create("log");
-    TCase *tcase = tcase_create("log");
+    Suite *suite = suite_create("store_log");
+    TCase *tcase = tcase_create("store_log");
     tcase_add_checked_fixture(tcase, open_bed, close_bed);
     tcase_add_loop_test(tcase, closing_ends_everything, 0, 2);
     tcase_add_test(tcase, opening_goes_on_in_the_same_segment);
