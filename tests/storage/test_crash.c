@@ -69,11 +69,13 @@ static void run(const struct weather *weather, uint64_t seed)
 
 START_TEST(promises_are_kept)
 {
-    const char *chosen = getenv("SEED");
+    /* SEED=n: only that one, SEEDS=n: so many. */
+    const char *chosen = getenv("SEED"), *many = getenv("SEEDS");
     const struct weather *weather = &weathers[_i];
     log_set_level(LOG_LEVEL_ERROR - 1);
     uint64_t first = chosen ? strtoull(chosen, NULL, 10) : 0;
-    for (uint64_t seed = first; seed < (chosen ? first + 1 : weather->seeds); seed++) {
+    uint64_t count = chosen ? 1 : many ? strtoull(many, NULL, 10) : weather->seeds;
+    for (uint64_t seed = first; seed < first + count; seed++) {
         if (getenv("VERBOSE"))
             fprintf(stderr, "%s: seed %llu\n", weather->name, (unsigned long long)seed);
         run(weather, seed);
