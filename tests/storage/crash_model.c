@@ -35,8 +35,7 @@ static void look(struct model *model, uint8_t found[][MODEL_MAILBOXES])
             ck_assert_uint_eq(found[message_number(model, message)][m]++, 0);
             octets += store_link_octets(link);
             if (m == 0 || link->place == 0)
-                ck_assert(
-                    store_bed_has_body(model->bed, link, message->body, message->bytes));
+                ck_assert(store_bed_has_body(model->bed, link, message->body, message->bytes));
         }
         ck_assert_uint_eq(octets, drop->octets);
         store_maildrop_free(drop);
@@ -115,8 +114,7 @@ static void append(struct model *model, uint32_t shard, size_t bytes)
     uint64_t id = store_next_id(bed->logs[shard]);
     uint32_t number = model->count;
     struct model_message *message = new_message(model, number, bytes, id);
-    enum status status =
-        store_bed_append(bed, shard, number, bytes, message->mailboxes, number);
+    enum status status = store_bed_append(bed, shard, number, bytes, message->mailboxes, number);
     if (status == STATUS_AGAIN)
         model->count--;
     else if (status != STATUS_OK)

@@ -281,11 +281,10 @@ bool store_bed_has_body(struct store_bed *bed, const struct store_link *link, ui
     uint64_t header_bytes;
     size_t trace = sizeof(trace_text) - 1;
     enum status status = store_bed_fetch(bed, 0, link, &wire, &header_bytes);
-    bool same = status == STATUS_OK && wire.size == trace + body.size &&
-                memcmp(wire.data, trace_text, trace) == 0 &&
-                span_equal(span_from(wire, trace), body) &&
-                header_bytes == trace + sizeof(header_text) - 1 &&
-                store_link_octets(link) == wire.size - 3;
+    bool same =
+        status == STATUS_OK && wire.size == trace + body.size &&
+        memcmp(wire.data, trace_text, trace) == 0 && span_equal(span_from(wire, trace), body) &&
+        header_bytes == trace + sizeof(header_text) - 1 && store_link_octets(link) == wire.size - 3;
     free((void *)(uintptr_t)wire.data);
     free((void *)(uintptr_t)body.data);
     return same;

@@ -4,8 +4,8 @@
  * medium), settle (what ended batches mean), staging (messages in pieces), expunges, fetches. Only
  * the shard's thread touches them. The store is written while it is opened and then only read,
  * except that each shard's thread owns its mailboxes. */
-#ifndef STORAGE_LOG_H
-#define STORAGE_LOG_H
+#ifndef STORAGE_STORE_LOG_H
+#define STORAGE_STORE_LOG_H
 
 #include "storage/commit.h"
 #include "storage/draft.h"
