@@ -14,25 +14,29 @@ static enum smtp_verdict host_recipient(void *owner, struct span mailbox)
     return recipients_check(atomic_load(session->shard->config->recipients), mailbox);
 }
 
-static enum status host_stage(void *owner, struct span piece)
-{
-    struct session *session = owner;
-    struct shard *shard = session->shard;
-    if (session->smtp.draft == NULL) {
-        session->smtp.draft = pool_take(&shard->drafts);
-        if (session->smtp.draft == NULL)
-            return STATUS_AGAIN;
-        *session->smtp.draft = (struct store_draft){0};
-    }
-    return store_stage(shard->log, session->smtp.draft, piece);
-}
-
 static void give_draft(struct session *session)
 {
     if (session->smtp.draft == NULL)
         return;
     pool_give(&session->shard->drafts, session->smtp.draft);
     session->smtp.draft = NULL;
+}
+
+static enum status host_stage(void *owner, struct span piece)
+{
+    struct session *session = owner;
+    struct shard *shard = session->shard;
+    bool fresh = session->smtp.draft == NULL;
+    if (fresh) {
+        session->smtp.draft = pool_take(&shard->drafts);
+        if (session->smtp.draft == NULL)
+            return STATUS_AGAIN;
+        *session->smtp.draft = (struct store_draft){0};
+    }
+    enum status status = store_stage(shard->log, session->smtp.draft, piece);
+    if (fresh && status != STATUS_OK) /* nothing was kept, so nobody will discard it */
+        give_draft(session);
+    return status;
 }
 
 static enum status host_store(void *owner, const struct smtp_message *message)
