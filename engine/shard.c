@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+enum { RETRIES_PER_TURN = 16 };
+
 /* ------------------------------------------------------------------------- from the store ---- */
 
 static bool on_link(void *context, uint32_t owner, struct span mailbox,
@@ -88,20 +90,36 @@ static void fire(void *context, struct timer *timer)
     session_expired((struct session *)(void *)((uint8_t *)timer - offsetof(struct session, timer)));
 }
 
-/* Sessions that waited for room try again once something has been given back. */
+/* Sessions that waited for room try again once something has been given back: the longest waiting
+ * first, a few per turn, and only while the log has room: every try in vain scans its bytes again.
+ */
 static void retry_waiting(struct shard *shard)
 {
     if (shard->waiting == NULL || shard->progress == shard->progress_tried)
         return;
-    shard->progress_tried = shard->progress;
-    struct session *session = shard->waiting;
-    shard->waiting = NULL;
-    while (session != NULL) {
-        struct session *next = session->next_waiting;
+    struct session *session = NULL, *last = shard->last_waiting;
+    uint32_t tries = 0;
+    while (session != last && tries < RETRIES_PER_TURN && store_has_room(shard->log)) {
+        session = shard->waiting;
+        shard->waiting = session->next_waiting;
         session->flags &= (uint8_t)~SESSION_WAITING;
         session_pump(session);
-        session = next;
+        tries++;
     }
+    if (tries < RETRIES_PER_TURN)
+        shard->progress_tried = shard->progress;
+}
+
+/* The log may have room again without any message having ended: a batch of chunks was written, or
+ * the next segment has become ready. */
+static void watch_store(struct shard *shard)
+{
+    uint64_t batches = store_log_counters(shard->log)->batches;
+    bool room = store_has_room(shard->log);
+    if (batches != shard->batches_seen || (room && !shard->had_room))
+        shard->progress++;
+    shard->batches_seen = batches;
+    shard->had_room = room;
 }
 
 static void flush_dirty(struct shard *shard)
@@ -163,6 +181,7 @@ void shard_turn(struct shard *shard, uint64_t wait_ns)
     timer_wheel_advance(&shard->timers, shard_now_ms(shard), fire, NULL);
     shard->busy =
         store_turn(shard->log); /* commit: settle what is durable, submit the next batch */
+    watch_store(shard);
     retry_waiting(shard);
     if (shard->draining)
         shut_sessions(shard);

@@ -22,7 +22,10 @@ struct shard {
     bool time_is_told;
     uint64_t progress; /* counts what may let a waiting session go on */
     uint64_t progress_tried;
-    struct session *dirty, *waiting;
+    uint64_t batches_seen; /* of the log, and whether it had room, at the last turn */
+    bool had_room;
+    struct session *dirty;
+    struct session *waiting, *last_waiting; /* in the order they began to wait */
     struct clock_date_cache date;
     struct session_listener listeners[SHARD_LISTENERS_MAX];
     uint32_t listeners_count;

@@ -236,11 +236,7 @@ static void batch_done(struct medium_op *op)
     commit->counters->batch_errors++;
     commit->failure = status_from_errno((int)-op->result) == STATUS_FULL ? STATUS_FULL : STATUS_IO;
     commit->state = COMMIT_DRAINING;
-<<<<<<< HEAD
     log_error("log %" PRIu32 ": writing %" PRIu32 " bytes to segment %08" PRIu32 " at %" PRIu64
-=======
-    log_error("log %" PRIu32 ": writing %" PRIu32 " bytes to segment %" PRIu32 " at %" PRIu64
->>>>>>> w-store
               ": %s",
               commit->shard, batch->header.bytes, batch->segment->number, batch->offset,
               status_text(commit->failure));
