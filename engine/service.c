@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 extern const struct smtp_host door_smtp_host;
@@ -25,6 +26,8 @@ enum {
     LINK_QUEUE_BYTES = 1 << 20,
     DRAIN_MS = 10000,
     LISTEN_BACKLOG = 4096,
+    LISTEN_TRIES = 20,
+    LISTEN_PAUSE_MS = 100,
     SPARE_DESCRIPTORS = 64,
     CONNECTIONS = 10000, /* per shard, unless told */
 };
@@ -84,6 +87,25 @@ void service_options_default(struct service_options *options)
 
 /* ------------------------------------------------------------------------ a shard's thread ---- */
 
+/* A process killed a moment ago may still hold its listeners: the kernel takes an io_uring down
+ * after the process. So an address in use is asked for again for a little while. */
+static enum status listen_patiently(struct member *member, const struct service_listener *listener,
+                                    const union net_address *address, union net_address *bound)
+{
+    const struct net_listener_options options = {.backlog = LISTEN_BACKLOG,
+                                                 .reuse_port = member->service->members_count > 1,
+                                                 .first = member->index == 0};
+    const struct timespec pause = {.tv_nsec = LISTEN_PAUSE_MS * (long)NS_PER_MS};
+    enum status status = STATUS_NETWORK;
+    for (int tries = 0; tries < LISTEN_TRIES && status == STATUS_NETWORK; tries++) {
+        if (tries > 0)
+            nanosleep(&pause, NULL);
+        status =
+            shard_listen(member->shard, listener->door, address, &options, bound, &member->fault);
+    }
+    return status;
+}
+
 static enum status member_listen(struct member *member)
 {
     struct service *service = member->service;
@@ -107,9 +129,6 @@ static enum status member_listen(struct member *member)
     if (status != STATUS_OK)
         return fault_set(fault, status, "no memory for a shard of %u connections",
                          options->connections_max);
-    const struct net_listener_options listen = {.backlog = LISTEN_BACKLOG,
-                                                .reuse_port = service->members_count > 1,
-                                                .first = member->index == 0};
     for (uint32_t i = 0; status == STATUS_OK && i < options->listeners_count; i++) {
         const struct service_listener *listener = &options->listeners[i];
         /* A port that the system chose for the first shard is everybody's; a unix socket is the
@@ -117,8 +136,8 @@ static enum status member_listen(struct member *member)
         const union net_address *address = member->index ? &service->bound[i] : &listener->address;
         if (member->index > 0 && address->any.sa_family == AF_UNIX)
             continue;
-        status = shard_listen(member->shard, listener->door, address, &listen,
-                              member->index ? NULL : &service->bound[i], fault);
+        status =
+            listen_patiently(member, listener, address, member->index ? NULL : &service->bound[i]);
     }
     return status;
 }
@@ -422,7 +441,9 @@ static enum status configure(struct service *service, struct fault *fault)
     service->store_options.shards = service->members_count;
     service->store_options.segment_bytes = options->segment_bytes;
     service->store_options.commit_depth = options->commit_depth;
-    service->store_options.staging_bytes = options->memory_bytes / service->members_count;
+    /* A quarter of the budget is for staged pieces; batches, receive buffers and bytes received
+     * while their session waits have the rest. */
+    service->store_options.staging_bytes = options->memory_bytes / 4 / service->members_count;
     service->store_options.clock = &clock_system;
     if (random_system(&service->store_options.seed, sizeof service->store_options.seed) !=
         STATUS_OK)
