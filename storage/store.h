@@ -163,8 +163,8 @@ uint64_t store_next_id(const struct store_log *log);
 enum status store_append(struct store_log *log, struct store_draft *draft,
                          const struct store_message *message, uint64_t cookie) MUST_CHECK;
 
-/* Once per turn, after the medium was polled (which is the caller's part): settle, submit. True when
- * something is waiting that only the next turn can do (the shard must not sleep). */
+/* Once per turn, after the medium was polled (which is the caller's part): settle, submit. True
+ * when something is waiting that only the next turn can do (the shard must not sleep). */
 bool store_turn(struct store_log *log);
 
 /* False while store_append and store_stage would answer AGAIN. */

@@ -24,8 +24,7 @@ struct store {
     struct identity identity;
     uint32_t record_seed;
     uint32_t logs_count;         /* on disk when the store was opened */
-    uint32_t logs_capacity;      /* ≥ shards of this run */
-    struct recovered *logs;      /* logs_capacity */
+    struct recovered *logs;      /* STORE_SHARDS_MAX */
     struct mailboxes *mailboxes; /* one index per shard of this run */
 };
 

@@ -224,7 +224,7 @@ void model_learn(struct model *model)
     struct store_bed *bed = model->bed;
     for (uint32_t i = 0; i < model->count; i++) {
         struct model_message *message = &model->messages[i];
-        if (message->state != MODEL_IN_THE_AIR || !bed->stored[i].ended)
+        if (message->state != MODEL_IN_THE_AIR || !bed->stored[i].ended || bed->stored[i].unsure)
             continue;
         ck_assert_uint_eq(bed->stored[i].id, message->id);
         message->state = bed->stored[i].status == STATUS_OK ? MODEL_STORED : MODEL_REFUSED;

@@ -1,5 +1,6 @@
 #include "tests/storage/store_bed.h"
 
+#include "storage/store_log.h"
 #include "tests/check_main.h"
 
 #include <stdio.h>
@@ -68,7 +69,13 @@ static void bed_stored_event(void *context, uint64_t cookie, uint64_t id, enum s
     struct store_bed *bed = context;
     ck_assert_uint_lt(cookie, BED_STORED_MAX);
     ck_assert(!bed->stored[cookie].ended);
-    bed->stored[cookie] = (struct bed_stored){.id = id, .status = status, .ended = true};
+    const struct store_log *log = bed->logs[link_shard(id)];
+    bed->stored[cookie] = (struct bed_stored){
+        .id = id,
+        .status = status,
+        .ended = true,
+        .unsure = status != STATUS_OK && log && log->commit.refusal != STATUS_OK,
+    };
 }
 
 static void bed_expunged(void *context, uint64_t cookie, enum status status)

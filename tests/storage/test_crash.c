@@ -16,9 +16,9 @@ struct weather { /* what the disk is like */
 };
 
 static const struct weather weathers[] = {
-    {.name = "crashes", .seeds = 60},
-    {.name = "failing writes", .seeds = 60, .write_errors_per_million = 20000},
-    {.name = "a small disk", .seeds = 20, .capacity_bytes = 3u << 20},
+    {.name = "crashes", .seeds = 40},
+    {.name = "failing writes", .seeds = 40, .write_errors_per_million = 20000},
+    {.name = "a small disk", .seeds = 15, .capacity_bytes = 3u << 20},
 };
 
 static void live(struct model *model)
