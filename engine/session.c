@@ -25,11 +25,15 @@ struct session *session_of_cookie(struct shard *shard, uint64_t cookie)
 
 /* ------------------------------------------------------------------------------ output ---- */
 
+static void give_block(struct shard *shard, struct session_block *block)
+{
+    blocks_give(&shard->blocks, block->class, block);
+}
+
 static void block_release(struct net_tx *tx, void *context)
 {
     struct shard *shard = context;
-    struct session_block *block = (struct session_block *)(void *)tx;
-    blocks_give(&shard->blocks, block->class, block);
+    give_block(shard, (struct session_block *)(void *)tx);
     shard->progress++;
 }
 
@@ -45,7 +49,8 @@ void session_flush(struct session *session)
         return;
     session->block = NULL;
     if (block->out.size == 0 || (session->flags & (SESSION_GONE | SESSION_FINISHED))) {
-        block_release(&block->tx, session->shard);
+        /* No progress: whoever waits would be tried again for a block that it took itself. */
+        give_block(session->shard, block);
         return;
     }
     block->tx.data = block->bytes;
@@ -296,7 +301,7 @@ static void *refuse(struct session *session)
     struct shard *shard = session->shard;
     shard->counters.sessions_refused++;
     if (session->block != NULL)
-        block_release(&session->block->tx, shard);
+        give_block(shard, session->block);
     if (session->flags & SESSION_DIRTY)
         unlink_from(&shard->dirty, session, offsetof(struct session, next_dirty));
     session->door = NULL;

@@ -88,6 +88,17 @@ static void fire(void *context, struct timer *timer)
     session_expired((struct session *)(void *)((uint8_t *)timer - offsetof(struct session, timer)));
 }
 
+/* Not every batch has messages in it, so the log's room is looked at besides their ends. */
+static void watch_log(struct shard *shard)
+{
+    uint64_t batches = store_log_counters(shard->log)->batches;
+    bool has_room = store_has_room(shard->log);
+    if (batches != shard->batches || (has_room && !shard->had_room))
+        shard->progress++;
+    shard->batches = batches;
+    shard->had_room = has_room;
+}
+
 /* Sessions that waited for room try again once something has been given back. */
 static void retry_waiting(struct shard *shard)
 {
@@ -163,6 +174,7 @@ void shard_turn(struct shard *shard, uint64_t wait_ns)
     timer_wheel_advance(&shard->timers, shard_now_ms(shard), fire, NULL);
     shard->busy =
         store_turn(shard->log); /* commit: settle what is durable, submit the next batch */
+    watch_log(shard);
     retry_waiting(shard);
     if (shard->draining)
         shut_sessions(shard);

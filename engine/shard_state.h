@@ -22,6 +22,8 @@ struct shard {
     bool time_is_told;
     uint64_t progress; /* counts what may let a waiting session go on */
     uint64_t progress_tried;
+    uint64_t batches; /* of the log, as last seen: each one that ends may make room */
+    bool had_room;    /* in the log */
     struct session *dirty, *waiting;
     struct clock_date_cache date;
     struct session_listener listeners[SHARD_LISTENERS_MAX];
