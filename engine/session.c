@@ -146,7 +146,16 @@ static void finish(struct session *session)
     session_flush(session);
     session->flags |= SESSION_FINISHED;
     net_finish(session->shard->net, session->conn);
+    if (session->flags & SESSION_PAUSED) /* else the peer's end is never seen */
+        net_resume(session->shard->net, session->conn);
     timer_set(&session->shard->timers, &session->timer, shard_now_ms(session->shard) + LINGER_MS);
+}
+
+/* The peer will send nothing more and has been told all that it asked for. */
+static bool is_through(const struct session *session)
+{
+    return (session->flags & (SESSION_PEER_DONE | SESSION_STUCK)) == SESSION_PEER_DONE &&
+           !session->door->expects(session);
 }
 
 static size_t feed(struct session *session, struct span input)
@@ -196,20 +205,17 @@ void session_pump(struct session *session)
     session->flags &= (uint8_t)~SESSION_PAUSED;
     session->door->go_on(session);
     session_received(session, span_of(NULL, 0));
-    if (session->flags & SESSION_FINISHED)
-        return;
-    if (paused) {
+    if (paused)
         net_resume(session->shard->net, session->conn);
-    } else if ((session->flags & SESSION_PEER_DONE) && session->under_way == 0) {
+    else if (is_through(session))
         finish(session);
-    }
 }
 
 static void session_peer_finished(void *context)
 {
     struct session *session = context;
     session->flags |= SESSION_PEER_DONE;
-    if (session->under_way == 0)
+    if (!session->door->expects(session))
         session_pump(session);
 }
 
