@@ -124,6 +124,12 @@ static void fetch_is_over(struct session *session)
     mine->fetching = false;
 }
 
+/* The present piece, or the reply's end, awaits room; else it is the store's turn. */
+static bool is_sending(const struct session_pop3 *mine)
+{
+    return mine->fetching && (mine->piece.size > 0 || mine->last);
+}
+
 /* Sends what is left of the piece; then asks for the next, or ends the fetch. */
 static void send_piece(struct session *session)
 {
@@ -188,8 +194,11 @@ static bool open(struct session *session, struct span client, struct output *out
 static size_t feed(struct session *session, struct span input, struct output *out)
 {
     struct session_pop3 *mine = session->pop3;
-    if (mine->fetching)
+    if (mine->fetching) {
+        if (is_sending(mine))
+            session_wait(session);
         return 0;
+    }
     size_t consumed = pop3_feed(pop3(session), input, out);
     if (!mine->away && pop3_wish(pop3(session)) == POP3_CLOSE)
         release_maildrop(session);
@@ -199,7 +208,7 @@ static size_t feed(struct session *session, struct span input, struct output *ou
 static void go_on(struct session *session)
 {
     struct session_pop3 *mine = session->pop3;
-    if (mine->fetching && (mine->piece.size > 0 || mine->last))
+    if (is_sending(mine))
         send_piece(session);
 }
 
@@ -210,7 +219,8 @@ static enum session_wish wish(const struct session *session)
 
 static bool expects(const struct session *session)
 {
-    return session->pop3->away || (session->pop3->fetching && session->pop3->piece.size == 0);
+    const struct session_pop3 *mine = session->pop3;
+    return mine->away || (mine->fetching && !is_sending(mine));
 }
 
 static bool busy(const struct session *session)

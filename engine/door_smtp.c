@@ -1,6 +1,8 @@
 /* SMTP and LMTP behind a door: the session's host is the shard's store. */
 #include "engine/shard_state.h"
 
+#include "engine/smtp/message.h"
+
 static struct smtp_session *smtp(struct session *session)
 {
     return &session->smtp.session;
@@ -104,7 +106,10 @@ static bool open_lmtp(struct session *session, struct span client, struct output
 
 static size_t feed(struct session *session, struct span input, struct output *out)
 {
-    return smtp_feed(smtp(session), input, out);
+    size_t consumed = smtp_feed(smtp(session), input, out);
+    if (smtp_message_due(smtp(session))) /* the store had no room; no input will bring us back */
+        session_wait(session);
+    return consumed;
 }
 
 /* Held replies come out of the next feed. */

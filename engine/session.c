@@ -25,11 +25,15 @@ struct session *session_of_cookie(struct shard *shard, uint64_t cookie)
 
 /* ------------------------------------------------------------------------------ output ---- */
 
+static void give_block(struct shard *shard, struct session_block *block)
+{
+    blocks_give(&shard->blocks, block->class, block);
+}
+
 static void block_release(struct net_tx *tx, void *context)
 {
     struct shard *shard = context;
-    struct session_block *block = (struct session_block *)(void *)tx;
-    blocks_give(&shard->blocks, block->class, block);
+    give_block(shard, (struct session_block *)(void *)tx);
     shard->progress++;
 }
 
@@ -45,7 +49,8 @@ void session_flush(struct session *session)
         return;
     session->block = NULL;
     if (block->out.size == 0 || (session->flags & (SESSION_GONE | SESSION_FINISHED))) {
-        block_release(&block->tx, session->shard);
+        /* No progress: whoever waits would be tried again for a block that it took itself. */
+        give_block(session->shard, block);
         return;
     }
     block->tx.data = block->bytes;
@@ -146,7 +151,16 @@ static void finish(struct session *session)
     session_flush(session);
     session->flags |= SESSION_FINISHED;
     net_finish(session->shard->net, session->conn);
+    if (session->flags & SESSION_PAUSED) /* else the peer's end is never seen */
+        net_resume(session->shard->net, session->conn);
     timer_set(&session->shard->timers, &session->timer, shard_now_ms(session->shard) + LINGER_MS);
+}
+
+/* The peer will send nothing more and has been told all that it asked for. */
+static bool is_through(const struct session *session)
+{
+    return (session->flags & (SESSION_PEER_DONE | SESSION_STUCK)) == SESSION_PEER_DONE &&
+           !session->door->expects(session);
 }
 
 static size_t feed(struct session *session, struct span input)
@@ -196,20 +210,17 @@ void session_pump(struct session *session)
     session->flags &= (uint8_t)~SESSION_PAUSED;
     session->door->go_on(session);
     session_received(session, span_of(NULL, 0));
-    if (session->flags & SESSION_FINISHED)
-        return;
-    if (paused) {
+    if (paused)
         net_resume(session->shard->net, session->conn);
-    } else if ((session->flags & SESSION_PEER_DONE) && session->under_way == 0) {
+    else if (is_through(session))
         finish(session);
-    }
 }
 
 static void session_peer_finished(void *context)
 {
     struct session *session = context;
     session->flags |= SESSION_PEER_DONE;
-    if (session->under_way == 0)
+    if (!session->door->expects(session))
         session_pump(session);
 }
 
@@ -317,7 +328,7 @@ static void *refuse(struct session *session)
     struct shard *shard = session->shard;
     shard->counters.sessions_refused++;
     if (session->block != NULL)
-        block_release(&session->block->tx, shard);
+        give_block(shard, session->block);
     if (session->flags & SESSION_DIRTY)
         unlink_from(&shard->dirty, session, offsetof(struct session, next_dirty));
     session->door = NULL;
