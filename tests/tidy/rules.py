@@ -39,6 +39,7 @@ TESTED_BY = {
     'engine/service.c': 'tests/e2e/test_signals.py',
     'engine/session.c': 'tests/sim/sim.c',
     'engine/shard.c': 'tests/sim/sim.c',
+    'engine/worker.c': 'tests/e2e/test_signals.py',
 }
 
 BANNED = {
