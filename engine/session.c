@@ -10,7 +10,11 @@ struct session_block {
     uint8_t bytes[];
 };
 
-enum { LINGER_MS = 10000 }; /* for the peer's FIN after ours */
+enum {
+    LINGER_MS = 10000,             /* for the peer's FIN after ours */
+    UNSENT_REPLIES_MAX = 2 * 4096, /* in blocks, that the network has not taken yet, */
+    UNSENT_BYTES_MAX = 2 * 65536,  /* and with messages; more waits */
+};
 
 uint64_t session_cookie(const struct session *session)
 {
@@ -37,10 +41,6 @@ static void block_release(struct net_tx *tx, void *context)
     shard->progress++;
 }
 
-static bool may_send(const struct session *session)
-{
-    return session->unsent_bytes < session->door->unsent_bytes_max;
-}
 
 void session_flush(struct session *session)
 {
@@ -55,14 +55,18 @@ void session_flush(struct session *session)
     }
     block->tx.data = block->bytes;
     block->tx.size = block->out.size;
-    session->unsent_bytes += block->out.size;
+    session->unsent_bytes += block_bytes[block->class];
     net_send(session->shard->net, session->conn, &block->tx);
 }
 
-static struct output *take_block(struct session *session, enum block_class class)
+/* Small blocks are what everybody's replies need: a peer that does not read ties up few of them. */
+static struct output *take_block(struct session *session, enum block_class class, bool must)
 {
     struct shard *shard = session->shard;
+    uint32_t unsent_bytes_max = class == BLOCK_4K ? UNSENT_REPLIES_MAX : UNSENT_BYTES_MAX;
     session_flush(session);
+    if (!must && session->unsent_bytes >= unsent_bytes_max)
+        return NULL;
     struct session_block *block = blocks_take(&shard->blocks, class);
     if (block == NULL)
         return NULL;
@@ -84,9 +88,7 @@ struct output *session_output(struct session *session, uint32_t room, bool must)
 {
     if (session->block != NULL && output_room(&session->block->out) >= room)
         return &session->block->out;
-    if (!must && !may_send(session))
-        return NULL;
-    return take_block(session, BLOCK_4K);
+    return take_block(session, BLOCK_4K, must);
 }
 
 /* The smallest block that holds what is left; any block when those have run out. */
@@ -95,9 +97,9 @@ static struct output *take_block_for(struct session *session, size_t size)
     enum block_class class = BLOCK_4K;
     while (class < BLOCK_64K && block_bytes[class] - sizeof(struct session_block) < size)
         class ++;
-    struct output *out = take_block(session, class);
+    struct output *out = take_block(session, class, false);
     while (out == NULL && class -- > BLOCK_4K)
-        out = take_block(session, class);
+        out = take_block(session, class, false);
     return out;
 }
 
@@ -107,7 +109,7 @@ size_t session_write(struct session *session, struct span bytes)
     while (written < bytes.size) {
         struct output *out = session->block ? &session->block->out : NULL;
         if (out == NULL || output_room(out) == 0)
-            out = may_send(session) ? take_block_for(session, bytes.size - written) : NULL;
+            out = take_block_for(session, bytes.size - written);
         if (out == NULL)
             break;
         size_t part = bytes.size - written;

@@ -19,8 +19,6 @@ enum session_wish { SESSION_GO_ON, SESSION_CLOSE };
 
 struct door {
     const char *name;
-    uint32_t
-        unsent_bytes_max; /* output the peer has not taken before the session is made to wait */
     /* False: no room for what the protocol needs; nothing was taken. */
     bool (*open)(struct session *session, struct span client, struct output *out);
     size_t (*feed)(struct session *session, struct span input, struct output *out);
@@ -74,7 +72,7 @@ struct session {
     struct session_block *block; /* output of this turn, not yet handed to the network */
     uint32_t generation;         /* of this slot: with it a stale cookie is found out */
     uint32_t active_ms;          /* low bits of the time of the last sign of life */
-    uint32_t unsent_bytes;       /* handed over since the network last ran dry */
+    uint32_t unsent_bytes;       /* of blocks handed over since the network last ran dry */
     uint16_t under_way;          /* messages appended and not yet answered */
     uint8_t flags;
     union {
@@ -94,7 +92,7 @@ struct session_listener {
 extern const struct net_handler session_handler;
 
 /* Where to write a reply: at least `room` bytes, or NULL when no block is free or the peer leaves
- * too much unread; `must`: however much that is. */
+ * too much unread. `must`: however much that is, for replies that can't wait in the session. */
 struct output *session_output(struct session *session, uint32_t room, bool must);
 /* Appends as much of the bytes as blocks and the peer allow; returns how many. */
 size_t session_write(struct session *session, struct span bytes);
