@@ -99,13 +99,26 @@ static void watch_log(struct shard *shard)
     shard->had_room = has_room;
 }
 
+/* Who waits longest is served first, or some would never be. */
+static struct session *oldest_first(struct session *newest)
+{
+    struct session *oldest = NULL;
+    while (newest != NULL) {
+        struct session *next = newest->next_waiting;
+        newest->next_waiting = oldest;
+        oldest = newest;
+        newest = next;
+    }
+    return oldest;
+}
+
 /* Sessions that waited for room try again once something has been given back. */
 static void retry_waiting(struct shard *shard)
 {
     if (shard->waiting == NULL || shard->progress == shard->progress_tried)
         return;
     shard->progress_tried = shard->progress;
-    struct session *session = shard->waiting;
+    struct session *session = oldest_first(shard->waiting);
     shard->waiting = NULL;
     while (session != NULL) {
         struct session *next = session->next_waiting;
