@@ -256,11 +256,9 @@ static bool close(struct session *session)
 }
 
 /* The session ended while its errand was away: whatever that brought is given back. */
-static void answered_too_late(struct session *session, struct crossing *crossing)
+static void answered_too_late(struct session *session)
 {
     struct session_pop3 *mine = session->pop3;
-    if (crossing->kind == CROSSING_OPEN && crossing->status == STATUS_OK)
-        mine->maildrop = crossing->maildrop;
     release_maildrop(session);
     if (mine->away)
         return;
@@ -278,40 +276,38 @@ static void logged_in(struct session *session, enum status status, struct output
         return;
     }
     shard->counters.logins++;
-    mine->maildrop = mine->crossing.maildrop;
     pop3_logged_in(pop3(session), status, mine->maildrop->count, mine->maildrop->octets,
                    mine->maildrop->deleted, out);
 }
 
 void door_pop3_answered(struct session *session, struct crossing *crossing)
 {
-    session->pop3->away = false;
+    struct session_pop3 *mine = session->pop3;
+    mine->away = false;
+    if (crossing->kind == CROSSING_OPEN && crossing->status == STATUS_OK)
+        mine->maildrop = crossing->maildrop; /* ours to give back, whatever happens */
     if (session->flags & SESSION_GONE) {
-        answered_too_late(session, crossing);
+        answered_too_late(session);
         return;
+    }
+    if (crossing->kind == CROSSING_CLOSE)
+        return; /* nobody asked for it, so nothing is said */
+    if (crossing->kind == CROSSING_PASSWORD && crossing->status == STATUS_OK) {
+        if (crossing->name_bytes > 0) {
+            ask_owner(session, CROSSING_OPEN);
+            return;
+        }
+        crossing->status = STATUS_DENIED;
     }
     struct output *out = session_output(session, POP3_REPLY_BYTES_MAX, true);
     if (out == NULL) {
         net_abort(session->shard->net, session->conn);
         return;
     }
-    switch (crossing->kind) {
-    case CROSSING_PASSWORD:
-        if (crossing->status == STATUS_OK && crossing->name_bytes > 0) {
-            ask_owner(session, CROSSING_OPEN);
-            return;
-        }
-        logged_in(session, crossing->status == STATUS_OK ? STATUS_DENIED : crossing->status, out);
-        break;
-    case CROSSING_OPEN:
-        logged_in(session, crossing->status, out);
-        break;
-    case CROSSING_EXPUNGE:
+    if (crossing->kind == CROSSING_EXPUNGE)
         pop3_expunged(pop3(session), crossing->status, out);
-        break;
-    case CROSSING_CLOSE:
-        break;
-    }
+    else
+        logged_in(session, crossing->status, out);
     session_pump(session);
 }
 
