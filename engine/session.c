@@ -270,6 +270,18 @@ static void session_closed(void *context, enum net_close_reason reason)
 
 /* ----------------------------------------------------------------------------- time ---- */
 
+/* Says why, as far as there is room to, and ends. */
+static void say_goodbye(struct session *session)
+{
+    struct output *out = session_output(session, SMTP_REPLY_BYTES_MAX, true);
+    if (out == NULL) {
+        net_abort(session->shard->net, session->conn);
+        return;
+    }
+    session->door->end(session, session->shard->draining, out);
+    finish(session);
+}
+
 void session_expired(struct session *session)
 {
     struct shard *shard = session->shard;
@@ -284,21 +296,18 @@ void session_expired(struct session *session)
         return;
     }
     shard->counters.timeouts++;
-    session_shutdown(session, false);
+    say_goodbye(session);
 }
 
-void session_shutdown(struct session *session, bool force)
+void session_drain(struct session *session, bool force)
 {
     if (session->flags & SESSION_GONE)
         return;
-    struct output *out = force ? NULL : session_output(session, SMTP_REPLY_BYTES_MAX, true);
-    if (out == NULL || (session->flags & SESSION_FINISHED)) {
-        if (force || out == NULL)
-            net_abort(session->shard->net, session->conn);
-        return;
-    }
-    session->door->end(session, session->shard->draining, out);
-    finish(session);
+    if (force)
+        net_abort(session->shard->net, session->conn);
+    else if (!(session->flags & (SESSION_FINISHED | SESSION_STUCK)) &&
+             !session->door->busy(session))
+        say_goodbye(session);
 }
 
 /* ------------------------------------------------------------------------------- opening ---- */

@@ -107,8 +107,9 @@ void session_flush(struct session *session);
 void session_ended(struct session *session);
 /* The timer fired. */
 void session_expired(struct session *session);
-/* Says goodbye because the shard drains; `force`: cut off. */
-void session_shutdown(struct session *session, bool force);
+/* The shard drains: says goodbye unless the session is in the middle of something or has more to
+ * say than there was room for; `force`: cuts it off. */
+void session_drain(struct session *session, bool force);
 
 /* A name for the store's callbacks that outlives the session harmlessly. */
 uint64_t session_cookie(const struct session *session);

@@ -157,8 +157,8 @@ static void shut_sessions(struct shard *shard)
     bool force = shard->now_ns >= shard->drain_deadline_ns;
     for (uint32_t slot = 0; slot < shard->sessions.fresh; slot++) {
         struct session *session = pool_at(&shard->sessions, slot);
-        if (session->door != NULL && (force || !session->door->busy(session)))
-            session_shutdown(session, force);
+        if (session->door != NULL)
+            session_drain(session, force);
     }
 }
 
