@@ -9,10 +9,12 @@
 #include "storage/medium_file.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 extern const struct smtp_host door_smtp_host;
@@ -42,6 +44,7 @@ struct member { /* one shard and the thread that turns it */
     struct net *net;
     struct medium *medium;
     struct shard *shard;
+    _Atomic uint64_t turns;
     enum phase reached; /* guarded by service->lock */
     bool failed;
     struct fault fault;
@@ -55,8 +58,7 @@ struct service {
     struct cpus cpus;
     bool pinned;
     struct recipients *_Atomic recipients;
-    struct recipients *retired; /* replaced by a reload; shards may still be reading it */
-    struct ring ring;           /* the main thread's: opening the store */
+    struct ring ring; /* the main thread's: opening the store */
     struct medium *medium;
     struct store *store;
     struct mesh *mesh;
@@ -67,6 +69,7 @@ struct service {
     enum phase phase; /* guarded by lock */
     atomic_bool stop;
     _Atomic uint32_t drained;
+    _Atomic uint32_t waking; /* threads that may still wake members: the main one, and themselves */
     union net_address bound[SERVICE_LISTENERS_MAX];
 };
 
@@ -149,7 +152,8 @@ static enum phase member_report(struct member *member, enum phase reached, enum 
     return phase;
 }
 
-/* Turns until every shard is drained: until then others may need this one's mailboxes. */
+/* Turns until every shard is drained: until then others may need this one's mailboxes. Nobody goes
+ * before all have left their loops. */
 static void member_serve(struct member *member)
 {
     struct service *service = member->service;
@@ -159,11 +163,15 @@ static void member_serve(struct member *member)
         if (stopping)
             shard_drain(member->shard);
         shard_turn(member->shard, stopping ? 10 * NS_PER_MS : NS_PER_S);
+        atomic_fetch_add(&member->turns, 1);
         if (!counted && shard_is_drained(member->shard)) {
             counted = true;
             atomic_fetch_add(&service->drained, 1);
         }
     }
+    atomic_fetch_sub(&service->waking, 1);
+    while (atomic_load(&service->waking) > 0)
+        sched_yield();
 }
 
 static void member_close(struct member *member)
@@ -270,6 +278,20 @@ static void print_start(const struct service *service)
     log_info("ready");
 }
 
+/* Returns when every shard has ended the turn it may be in: only inside one does it look at what
+ * the service may replace. */
+static void await_turns(struct service *service)
+{
+    const struct timespec moment = {.tv_nsec = NS_PER_MS};
+    for (uint32_t i = 0; i < service->members_count; i++) {
+        struct member *member = &service->members[i];
+        for (uint64_t now = atomic_load(&member->turns); atomic_load(&member->turns) == now;) {
+            member->net->calls->wake(member->net);
+            nanosleep(&moment, NULL);
+        }
+    }
+}
+
 /* Reads the files again; what is wrong with them leaves the old tables in place. */
 static void reload(struct service *service)
 {
@@ -284,11 +306,9 @@ static void reload(struct service *service)
             log_error("%s; the old recipients stay", fault.text);
             return;
         }
-        /* Shards look at the table only inside a turn; the one replaced last time is long unused.
-         */
-        if (service->retired != NULL)
-            recipients_free(service->retired);
-        service->retired = atomic_exchange(&service->recipients, fresh);
+        struct recipients *old = atomic_exchange(&service->recipients, fresh);
+        await_turns(service);
+        recipients_free(old);
     }
     log_info("reloaded");
 }
@@ -307,6 +327,7 @@ static void await_signals(struct service *service, const sigset_t *signals)
     atomic_store(&service->stop, true);
     for (uint32_t i = 0; i < service->members_count; i++)
         service->members[i].net->calls->wake(service->members[i].net);
+    atomic_fetch_sub(&service->waking, 1);
 }
 
 static void stop(struct service *service)
@@ -324,10 +345,7 @@ static void stop(struct service *service)
         mesh_close(service->mesh);
     if (service->config.auth != NULL)
         auth_close(service->config.auth);
-    if (service->recipients != NULL)
-        recipients_free(service->recipients);
-    if (service->retired != NULL)
-        recipients_free(service->retired);
+    recipients_free(service->recipients);
     free(service->members);
 }
 
@@ -445,6 +463,7 @@ static enum status run(struct service *service, const sigset_t *signals, struct 
     if (status != STATUS_OK)
         return status;
     print_start(service);
+    atomic_store(&service->waking, service->members_count + 1);
     set_phase(service, PHASE_SERVE);
     await_signals(service, signals);
     return STATUS_OK;

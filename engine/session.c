@@ -41,7 +41,6 @@ static void block_release(struct net_tx *tx, void *context)
     shard->progress++;
 }
 
-
 void session_flush(struct session *session)
 {
     struct session_block *block = session->block;
