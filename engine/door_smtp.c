@@ -87,21 +87,20 @@ const struct smtp_host door_smtp_host = {
 
 /* ------------------------------------------------------------------ what the shard asks ---- */
 
-static bool open_with(struct session *session, const struct smtp_config *config, struct span client,
+static void open_with(struct session *session, const struct smtp_config *config, struct span client,
                       struct output *out)
 {
     smtp_open(smtp(session), config, &session->shard->blocks, session, client, false, out);
-    return true;
 }
 
-static bool open_smtp(struct session *session, struct span client, struct output *out)
+static void open_smtp(struct session *session, struct span client, struct output *out)
 {
-    return open_with(session, &session->shard->config->smtp, client, out);
+    open_with(session, &session->shard->config->smtp, client, out);
 }
 
-static bool open_lmtp(struct session *session, struct span client, struct output *out)
+static void open_lmtp(struct session *session, struct span client, struct output *out)
 {
-    return open_with(session, &session->shard->config->lmtp, client, out);
+    open_with(session, &session->shard->config->lmtp, client, out);
 }
 
 static size_t feed(struct session *session, struct span input, struct output *out)

@@ -311,15 +311,11 @@ void session_drain(struct session *session, bool force)
 
 /* ------------------------------------------------------------------------------- opening ---- */
 
-/* The session could not begin: nothing of it has reached the network. */
+/* No block for the banner. */
 static void *refuse(struct session *session)
 {
     struct shard *shard = session->shard;
     shard->counters.sessions_refused++;
-    if (session->block != NULL)
-        give_block(shard, session->block);
-    if (session->flags & SESSION_DIRTY)
-        unlink_from(&shard->dirty, session, offsetof(struct session, next_dirty));
     session->door = NULL;
     pool_give(&shard->sessions, session);
     return NULL;
@@ -342,8 +338,9 @@ static void *session_opened(void *context, struct net_conn conn, const union net
                                 .active_ms = (uint32_t)shard_now_ms(shard)};
     struct output *out = session_output(session, SMTP_REPLY_BYTES_MAX, false);
     char text[NET_ADDRESS_TEXT_BYTES];
-    if (out == NULL || !session->door->open(session, span_text(net_address_text(peer, text)), out))
+    if (out == NULL)
         return refuse(session);
+    session->door->open(session, span_text(net_address_text(peer, text)), out);
     shard->counters.sessions_opened++;
     timer_set(&shard->timers, &session->timer,
               shard_now_ms(shard) + session->door->patience_ms(session));

@@ -19,8 +19,7 @@ enum session_wish { SESSION_GO_ON, SESSION_CLOSE };
 
 struct door {
     const char *name;
-    /* False: no room for what the protocol needs; nothing was taken. */
-    bool (*open)(struct session *session, struct span client, struct output *out);
+    void (*open)(struct session *session, struct span client, struct output *out);
     size_t (*feed)(struct session *session, struct span input, struct output *out);
     /* There may be room again for what does not come from input: a message being sent. */
     void (*go_on)(struct session *session);
@@ -54,12 +53,12 @@ struct session_pop3 {
     struct pop3_session session;
     struct store_fetch fetch;
     struct maildrop *maildrop;
-    struct crossing crossing; /* our errand */
+    struct crossing crossing; /* our errand; its name is a block, from PASS until it is known */
     bool away;                /* the crossing is at another thread: nothing may be freed */
     bool fetching;            /* between store_fetch_start and its end */
     bool answered;            /* pop3_fetched was called: what follows are pieces */
     bool last;                /* no piece after this one is wanted */
-    uint32_t index;           /* of the message being fetched */
+    uint32_t owner;           /* of the maildrop: a shard */
     struct span piece;        /* what is left to send of the present piece */
 };
 
@@ -80,9 +79,11 @@ struct session {
             struct smtp_session session;
             struct store_draft *draft; /* from the shard's pool while a message arrives in pieces */
         } smtp;
-        struct session_pop3 *pop3; /* from the shard's pool of POP3 sessions */
+        struct session_pop3 pop3;
     };
 };
+/* With one of the network's connections, of 64 bytes, and nothing else while it is idle. */
+_Static_assert(sizeof(struct session) <= 448, "an idle session costs at most 512 bytes");
 
 /* The handler the network calls; `context` of a listener is a struct session_listener. */
 struct session_listener {

@@ -219,8 +219,6 @@ static enum status init_pools(struct shard *shard)
     if (status == STATUS_OK)
         status = pool_init(&shard->sessions, sizeof(struct session), connections);
     if (status == STATUS_OK)
-        status = pool_init(&shard->pop3_sessions, sizeof(struct session_pop3), connections);
-    if (status == STATUS_OK)
         status = pool_init(&shard->drafts, sizeof(struct store_draft), connections);
     return status;
 }
@@ -228,7 +226,6 @@ static enum status init_pools(struct shard *shard)
 static void free_shard(struct shard *shard)
 {
     pool_deinit(&shard->drafts);
-    pool_deinit(&shard->pop3_sessions);
     pool_deinit(&shard->sessions);
     blocks_deinit(&shard->blocks);
     free(shard);
