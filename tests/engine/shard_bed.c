@@ -115,7 +115,10 @@ static void open_shard(struct bed *bed, uint32_t index)
 void bed_open(struct bed *bed, const struct bed_options *options)
 {
     struct fault fault;
-    *bed = (struct bed){.now_ns = NS_PER_S, .shards_count = options->shards};
+    *bed = (struct bed){.now_ns = NS_PER_S,
+                        .shards_count = options->shards,
+                        .idle_per_thousand = options->idle_per_thousand,
+                        .random = {options->seed}};
     bed->clock = (struct clock){bed_monotonic, bed_wall, bed};
     const struct sim_network_options network = {.seed = options->seed,
                                                 .latency_ns_min = 10000,
@@ -192,6 +195,8 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 void bed_step(struct bed *bed)
 {
     for (uint32_t i = 0; i < bed->shards_count; i++) {
+        if (random_below(&bed->random, 1000) < bed->idle_per_thousand)
+            continue;
         bed->media[i]->calls->poll(bed->media[i], false);
         shard_turn(bed->shards[i], NS_PER_S);
     }

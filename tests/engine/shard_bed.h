@@ -27,6 +27,7 @@ struct bed_options {
     uint32_t link_queue_bytes; /* between two shards */
     const char *passwd_file;   /* NULL: any password is right */
     uint32_t auth_requests_max;
+    uint32_t idle_per_thousand; /* how often a shard sits a round out, as a busy core would */
 };
 /* One shard, 64 connections, 64 KiB, any password, 1 ms. */
 struct bed_options bed_options(void);
@@ -56,6 +57,8 @@ struct bed {
     struct store *store;
     struct mesh *mesh;
     uint32_t shards_count;
+    uint32_t idle_per_thousand;
+    struct random random;
     struct shard *shards[BED_SHARDS_MAX];
     struct net *nets[BED_SHARDS_MAX];
     struct medium *media[BED_SHARDS_MAX];
