@@ -9,7 +9,7 @@
 #include "bench/cpu.h"
 #include "bench/dialogue.h"
 #include "bench/endpoint.h"
-#include "bench/smtp_reply.h"
+#include "bench/reply_reader.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -28,7 +28,7 @@ enum stage { GREETING, HELLO, READY, SENDING, LEAVING, GONE };
 
 struct session {
     enum stage stage;
-    struct smtp_reply_reader reader;
+    struct reply_reader_reader reader;
     const char *awaited; /* first digits of the replies still to come */
     unsigned turn;       /* of the script, while SENDING */
     bool ending;         /* the next reply takes a message over */
@@ -163,7 +163,7 @@ static void on_received(void *context, uint32_t connection, struct span bytes)
     struct load *load = context;
     unsigned code;
     while (load->fault.status == STATUS_OK) {
-        switch (smtp_reply_next(&load->sessions[connection].reader, &bytes, &code)) {
+        switch (reply_reader_next(&load->sessions[connection].reader, &bytes, &code)) {
         case SMTP_REPLY_DONE:
             on_reply(load, connection, code);
             break;

@@ -6,14 +6,14 @@
 
 static struct pop3_session *pop3(struct session *session)
 {
-    return &session->pop3->session;
+    return &session->pop3.session;
 }
 
 /* ------------------------------------------------------------------------------- errands ---- */
 
 static void send_crossing(struct session *session, uint32_t to, enum crossing_kind kind)
 {
-    struct session_pop3 *mine = session->pop3;
+    struct session_pop3 *mine = &session->pop3;
     INVARIANT(!mine->away);
     mine->away = true;
     mine->crossing.kind = kind;
@@ -25,17 +25,22 @@ static void send_crossing(struct session *session, uint32_t to, enum crossing_ki
 
 static void ask_owner(struct session *session, enum crossing_kind kind)
 {
-    const struct crossing *crossing = &session->pop3->crossing;
-    send_crossing(session,
-                  store_owner(session->shard->store, span_of(crossing->name, crossing->name_bytes)),
-                  kind);
+    send_crossing(session, session->pop3.owner, kind);
+}
+
+static void forget_name(struct session *session)
+{
+    struct crossing *crossing = &session->pop3.crossing;
+    if (crossing->name != NULL)
+        blocks_give(&session->shard->blocks, BLOCK_1K, crossing->name);
+    crossing->name = NULL;
 }
 
 /* Gives list and lock back. On QUIT this is on its way before the reply is, so that a client which
  * comes back at once finds its mailbox free. */
 static void release_maildrop(struct session *session)
 {
-    struct session_pop3 *mine = session->pop3;
+    struct session_pop3 *mine = &session->pop3;
     if (mine->maildrop == NULL)
         return;
     mine->maildrop = NULL;
@@ -47,7 +52,7 @@ static void password_checked(void *context, uint64_t cookie, enum status status)
 {
     struct session *session = context;
     (void)cookie; /* the session outlives its errand */
-    struct crossing *crossing = &session->pop3->crossing;
+    struct crossing *crossing = &session->pop3.crossing;
     crossing->status = status;
     crossing->answered = true;
     mesh_send_crossing(session->shard->mesh, crossing->home, crossing);
@@ -58,20 +63,26 @@ static void password_checked(void *context, uint64_t cookie, enum status status)
 static void host_log_in(void *owner, struct span user, struct span password)
 {
     struct session *session = owner;
-    struct session_pop3 *mine = session->pop3;
+    struct session_pop3 *mine = &session->pop3;
     struct crossing *crossing = &mine->crossing;
-    size_t size;
-    /* A name that is no mailbox goes on with no name at all: it fails like any other, as slowly. */
-    if (!smtp_mailbox_normalise(user, true, crossing->name, &size))
-        size = 0;
-    crossing->name_bytes = (uint32_t)size;
+    struct shard *shard = session->shard;
+    enum status status = STATUS_AGAIN;
     mine->away = true;
     crossing->kind = CROSSING_PASSWORD;
-    crossing->home = session->shard->index;
+    crossing->home = shard->index;
     crossing->session = session;
-    enum status status =
-        auth_submit(session->shard->config->auth, span_of(crossing->name, crossing->name_bytes),
-                    password, 0, password_checked, session);
+    crossing->name = blocks_take(&shard->blocks, BLOCK_1K);
+    if (crossing->name != NULL) {
+        size_t size;
+        /* A name that is no mailbox goes on with no name at all: it fails like any other, as
+         * slowly. */
+        if (!smtp_mailbox_normalise(user, true, crossing->name, &size))
+            size = 0;
+        struct span name = span_of(crossing->name, size);
+        crossing->name_bytes = (uint32_t)size;
+        mine->owner = store_owner(shard->store, name);
+        status = auth_submit(shard->config->auth, name, password, 0, password_checked, session);
+    }
     if (status != STATUS_OK)
         password_checked(session, 0, status);
 }
@@ -81,7 +92,7 @@ static void on_piece(struct store_fetch *fetch, enum status status, struct span 
 static void host_fetch(void *owner, uint32_t index)
 {
     struct session *session = owner;
-    struct session_pop3 *mine = session->pop3;
+    struct session_pop3 *mine = &session->pop3;
     INVARIANT(!mine->fetching && mine->maildrop != NULL && index < mine->maildrop->count);
     mine->fetching = true;
     mine->answered = mine->last = false;
@@ -98,13 +109,13 @@ static void host_expunge(void *owner)
 static uint64_t host_octets(void *owner, uint32_t index)
 {
     const struct session *session = owner;
-    return store_link_octets(&session->pop3->maildrop->links[index]);
+    return store_link_octets(&session->pop3.maildrop->links[index]);
 }
 
 static size_t host_uidl(void *owner, uint32_t index, char out[70])
 {
     const struct session *session = owner;
-    return store_uidl_text(&session->pop3->maildrop->links[index], out);
+    return store_uidl_text(&session->pop3.maildrop->links[index], out);
 }
 
 const struct pop3_host door_pop3_host = {
@@ -119,7 +130,7 @@ const struct pop3_host door_pop3_host = {
 
 static void fetch_is_over(struct session *session)
 {
-    struct session_pop3 *mine = session->pop3;
+    struct session_pop3 *mine = &session->pop3;
     store_fetch_end(session->shard->log, &mine->fetch);
     mine->fetching = false;
 }
@@ -133,7 +144,7 @@ static bool is_sending(const struct session_pop3 *mine)
 /* Sends what is left of the piece; then asks for the next, or ends the fetch. */
 static void send_piece(struct session *session)
 {
-    struct session_pop3 *mine = session->pop3;
+    struct session_pop3 *mine = &session->pop3;
     size_t written = session_write(session, mine->piece);
     mine->piece = span_from(mine->piece, written);
     struct output *out = NULL;
@@ -153,7 +164,7 @@ static void send_piece(struct session *session)
 static void on_piece(struct store_fetch *fetch, enum status status, struct span wire, bool last)
 {
     struct session *session = fetch->context;
-    struct session_pop3 *mine = session->pop3;
+    struct session_pop3 *mine = &session->pop3;
     struct output *out = session_output(session, POP3_REPLY_BYTES_MAX, true);
     if (out == NULL || (mine->answered && status != STATUS_OK)) {
         /* The message can't be completed: without its final dot no client takes it for whole. */
@@ -179,21 +190,17 @@ static void on_piece(struct store_fetch *fetch, enum status status, struct span 
 
 /* ------------------------------------------------------------------ what the shard asks ---- */
 
-static bool open(struct session *session, struct span client, struct output *out)
+static void open(struct session *session, struct span client, struct output *out)
 {
     (void)client;
     struct shard *shard = session->shard;
-    session->pop3 = pool_take(&shard->pop3_sessions);
-    if (session->pop3 == NULL)
-        return false;
-    memset(session->pop3, 0, sizeof *session->pop3);
+    session->pop3 = (struct session_pop3){0};
     pop3_open(pop3(session), &shard->config->pop3, &shard->blocks, session, false, out);
-    return true;
 }
 
 static size_t feed(struct session *session, struct span input, struct output *out)
 {
-    struct session_pop3 *mine = session->pop3;
+    struct session_pop3 *mine = &session->pop3;
     if (mine->fetching) {
         if (is_sending(mine))
             session_wait(session);
@@ -207,30 +214,30 @@ static size_t feed(struct session *session, struct span input, struct output *ou
 
 static void go_on(struct session *session)
 {
-    struct session_pop3 *mine = session->pop3;
+    struct session_pop3 *mine = &session->pop3;
     if (is_sending(mine))
         send_piece(session);
 }
 
 static enum session_wish wish(const struct session *session)
 {
-    return pop3_wish(&session->pop3->session) == POP3_CLOSE ? SESSION_CLOSE : SESSION_GO_ON;
+    return pop3_wish(&session->pop3.session) == POP3_CLOSE ? SESSION_CLOSE : SESSION_GO_ON;
 }
 
 static bool expects(const struct session *session)
 {
-    const struct session_pop3 *mine = session->pop3;
+    const struct session_pop3 *mine = &session->pop3;
     return mine->away || (mine->fetching && !is_sending(mine));
 }
 
 static bool busy(const struct session *session)
 {
-    return session->pop3->away || session->pop3->fetching;
+    return session->pop3.away || session->pop3.fetching;
 }
 
 static uint32_t patience_ms(const struct session *session)
 {
-    return pop3_patience_ms(&session->pop3->session);
+    return pop3_patience_ms(&session->pop3.session);
 }
 
 /* POP3 has no reply that nobody asked for: the connection just ends, and nothing is deleted. */
@@ -243,34 +250,27 @@ static void end(struct session *session, bool shutdown, struct output *out)
 
 static bool close(struct session *session)
 {
-    struct session_pop3 *mine = session->pop3;
+    struct session_pop3 *mine = &session->pop3;
     pop3_close(pop3(session));
     if (mine->fetching)
         fetch_is_over(session);
     if (!mine->away)
         release_maildrop(session);
-    if (mine->away)
-        return true;
-    pool_give(&session->shard->pop3_sessions, mine);
-    return false;
+    return mine->away;
 }
 
 /* The session ended while its errand was away: whatever that brought is given back. */
-static void answered_too_late(struct session *session, struct crossing *crossing)
+static void answered_too_late(struct session *session)
 {
-    struct session_pop3 *mine = session->pop3;
-    if (crossing->kind == CROSSING_OPEN && crossing->status == STATUS_OK)
-        mine->maildrop = crossing->maildrop;
+    struct session_pop3 *mine = &session->pop3;
     release_maildrop(session);
-    if (mine->away)
-        return;
-    pool_give(&session->shard->pop3_sessions, mine);
-    session_ended(session);
+    if (!mine->away)
+        session_ended(session);
 }
 
 static void logged_in(struct session *session, enum status status, struct output *out)
 {
-    struct session_pop3 *mine = session->pop3;
+    struct session_pop3 *mine = &session->pop3;
     struct shard *shard = session->shard;
     if (status != STATUS_OK) {
         shard->counters.login_failures++;
@@ -278,46 +278,44 @@ static void logged_in(struct session *session, enum status status, struct output
         return;
     }
     shard->counters.logins++;
-    mine->maildrop = mine->crossing.maildrop;
     pop3_logged_in(pop3(session), status, mine->maildrop->count, mine->maildrop->octets,
                    mine->maildrop->deleted, out);
 }
 
 void door_pop3_answered(struct session *session, struct crossing *crossing)
 {
-    session->pop3->away = false;
-    if (session->flags & SESSION_GONE) {
-        answered_too_late(session, crossing);
+    struct session_pop3 *mine = &session->pop3;
+    mine->away = false;
+    if (crossing->kind == CROSSING_OPEN && crossing->status == STATUS_OK)
+        mine->maildrop = crossing->maildrop; /* ours to give back, whatever happens */
+    bool is_right = crossing->kind == CROSSING_PASSWORD && crossing->status == STATUS_OK;
+    if (is_right && crossing->name_bytes > 0 && !(session->flags & SESSION_GONE)) {
+        ask_owner(session, CROSSING_OPEN);
         return;
     }
+    if (is_right)
+        crossing->status = STATUS_DENIED;
+    forget_name(session);
+    if (session->flags & SESSION_GONE) {
+        answered_too_late(session);
+        return;
+    }
+    if (crossing->kind == CROSSING_CLOSE)
+        return; /* nobody asked for it, so nothing is said */
     struct output *out = session_output(session, POP3_REPLY_BYTES_MAX, true);
     if (out == NULL) {
         net_abort(session->shard->net, session->conn);
         return;
     }
-    switch (crossing->kind) {
-    case CROSSING_PASSWORD:
-        if (crossing->status == STATUS_OK && crossing->name_bytes > 0) {
-            ask_owner(session, CROSSING_OPEN);
-            return;
-        }
-        logged_in(session, crossing->status == STATUS_OK ? STATUS_DENIED : crossing->status, out);
-        break;
-    case CROSSING_OPEN:
-        logged_in(session, crossing->status, out);
-        break;
-    case CROSSING_EXPUNGE:
+    if (crossing->kind == CROSSING_EXPUNGE)
         pop3_expunged(pop3(session), crossing->status, out);
-        break;
-    case CROSSING_CLOSE:
-        break;
-    }
+    else
+        logged_in(session, crossing->status, out);
     session_pump(session);
 }
 
 const struct door door_pop3 = {
     .name = "pop3",
-    .unsent_bytes_max = 65536,
     .open = open,
     .feed = feed,
     .go_on = go_on,

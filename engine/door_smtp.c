@@ -87,21 +87,20 @@ const struct smtp_host door_smtp_host = {
 
 /* ------------------------------------------------------------------ what the shard asks ---- */
 
-static bool open_with(struct session *session, const struct smtp_config *config, struct span client,
+static void open_with(struct session *session, const struct smtp_config *config, struct span client,
                       struct output *out)
 {
     smtp_open(smtp(session), config, &session->shard->blocks, session, client, false, out);
-    return true;
 }
 
-static bool open_smtp(struct session *session, struct span client, struct output *out)
+static void open_smtp(struct session *session, struct span client, struct output *out)
 {
-    return open_with(session, &session->shard->config->smtp, client, out);
+    open_with(session, &session->shard->config->smtp, client, out);
 }
 
-static bool open_lmtp(struct session *session, struct span client, struct output *out)
+static void open_lmtp(struct session *session, struct span client, struct output *out)
 {
-    return open_with(session, &session->shard->config->lmtp, client, out);
+    open_with(session, &session->shard->config->lmtp, client, out);
 }
 
 static size_t feed(struct session *session, struct span input, struct output *out)
@@ -156,18 +155,15 @@ void door_smtp_stored(struct session *session, uint64_t id, enum status status)
     session->under_way--;
     char text[STORE_ID_TEXT_BYTES];
     store_id_text(id, text);
-    struct output *out = session_output(session, SMTP_REPLY_BYTES_MAX, true);
-    if (out == NULL) { /* no memory for the reply: the client must ask again (RFC 1047) */
-        net_abort(session->shard->net, session->conn);
-        return;
-    }
-    smtp_stored(smtp(session), status, span_of(text, sizeof text), out);
+    struct output no_room = {0};
+    struct output *out = session_output(session, SMTP_REPLY_BYTES_MAX, false);
+    smtp_stored(smtp(session), status, span_of(text, sizeof text), out ? out : &no_room);
     session_pump(session);
 }
 
 #define SMTP_DOOR                                                                                  \
-    .unsent_bytes_max = 4096, .feed = feed, .go_on = go_on, .wish = wish, .expects = expects,      \
-    .busy = busy, .patience_ms = patience_ms, .end = end, .close = close
+    .feed = feed, .go_on = go_on, .wish = wish, .expects = expects, .busy = busy,                  \
+    .patience_ms = patience_ms, .end = end, .close = close
 
 const struct door door_smtp = {.name = "smtp", .open = open_smtp, SMTP_DOOR};
 const struct door door_lmtp = {.name = "lmtp", .open = open_lmtp, SMTP_DOOR};

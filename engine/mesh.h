@@ -34,11 +34,11 @@ struct crossing {
     enum crossing_kind kind;
     bool answered;
     uint32_t home; /* the session's shard */
-    uint32_t name_bytes;
     enum status status;
     struct maildrop *maildrop;
     struct session *session;
-    uint8_t name[320]; /* normalised mailbox */
+    uint8_t *name; /* normalised mailbox, for CROSSING_OPEN */
+    uint32_t name_bytes;
 };
 
 struct mesh;

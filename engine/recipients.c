@@ -141,13 +141,15 @@ enum status recipients_load(struct recipients **result, const char *path, struct
     fclose(file);
     if (status == STATUS_OK)
         *result = recipients;
-    else if (recipients != NULL)
+    else
         recipients_free(recipients);
     return status;
 }
 
 void recipients_free(struct recipients *recipients)
 {
+    if (recipients == NULL)
+        return;
     free(recipients->entries);
     free(recipients);
 }

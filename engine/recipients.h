@@ -14,7 +14,7 @@ struct recipients;
 /* ABSENT, DENIED, CONFIG with a line that names file and line. */
 enum status recipients_load(struct recipients **recipients, const char *path,
                             struct fault *fault) MUST_CHECK;
-void recipients_free(struct recipients *recipients);
+void recipients_free(struct recipients *recipients); /* NULL is harmless */
 
 /* `recipients` NULL: everything is accepted. `mailbox` is normalised. */
 enum smtp_verdict recipients_check(const struct recipients *recipients, struct span mailbox);

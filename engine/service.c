@@ -25,8 +25,7 @@ struct service {
     struct store_options store_options;
     char hostname[256];
     struct recipients *_Atomic recipients;
-    struct recipients *retired; /* replaced by a reload; shards may still be reading it */
-    struct ring ring;           /* the main thread's: opening the store */
+    struct ring ring; /* the main thread's: opening the store */
     struct medium *medium;
     struct store *store;
     struct workers workers;
@@ -91,11 +90,9 @@ static void reload(struct service *service)
             log_error("%s; the old recipients stay", fault.text);
             return;
         }
-        /* Shards look at the table only inside a turn; the one replaced last time is long unused.
-         */
-        if (service->retired != NULL)
-            recipients_free(service->retired);
-        service->retired = atomic_exchange(&service->recipients, fresh);
+        struct recipients *old = atomic_exchange(&service->recipients, fresh);
+        workers_await_turns(&service->workers);
+        recipients_free(old);
     }
     log_info("reloaded");
 }
@@ -125,10 +122,7 @@ static void stop(struct service *service)
         ring_close(&service->ring);
     if (service->config.auth != NULL)
         auth_close(service->config.auth);
-    if (service->recipients != NULL)
-        recipients_free(service->recipients);
-    if (service->retired != NULL)
-        recipients_free(service->retired);
+    recipients_free(service->recipients);
 }
 
 /* As many open files as we may have; connections follow. */

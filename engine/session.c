@@ -10,7 +10,11 @@ struct session_block {
     uint8_t bytes[];
 };
 
-enum { LINGER_MS = 10000 }; /* for the peer's FIN after ours */
+enum {
+    LINGER_MS = 10000,             /* for the peer's FIN after ours */
+    UNSENT_REPLIES_MAX = 2 * 4096, /* in blocks, that the network has not taken yet, */
+    UNSENT_BYTES_MAX = 2 * 65536,  /* and with messages; more waits */
+};
 
 uint64_t session_cookie(const struct session *session)
 {
@@ -37,11 +41,6 @@ static void block_release(struct net_tx *tx, void *context)
     shard->progress++;
 }
 
-static bool may_send(const struct session *session)
-{
-    return session->unsent_bytes < session->door->unsent_bytes_max;
-}
-
 void session_flush(struct session *session)
 {
     struct session_block *block = session->block;
@@ -55,14 +54,18 @@ void session_flush(struct session *session)
     }
     block->tx.data = block->bytes;
     block->tx.size = block->out.size;
-    session->unsent_bytes += block->out.size;
+    session->unsent_bytes += block_bytes[block->class];
     net_send(session->shard->net, session->conn, &block->tx);
 }
 
-static struct output *take_block(struct session *session, enum block_class class)
+/* Small blocks are what everybody's replies need: a peer that does not read ties up few of them. */
+static struct output *take_block(struct session *session, enum block_class class, bool must)
 {
     struct shard *shard = session->shard;
+    uint32_t unsent_bytes_max = class == BLOCK_4K ? UNSENT_REPLIES_MAX : UNSENT_BYTES_MAX;
     session_flush(session);
+    if (!must && session->unsent_bytes >= unsent_bytes_max)
+        return NULL;
     struct session_block *block = blocks_take(&shard->blocks, class);
     if (block == NULL)
         return NULL;
@@ -84,9 +87,7 @@ struct output *session_output(struct session *session, uint32_t room, bool must)
 {
     if (session->block != NULL && output_room(&session->block->out) >= room)
         return &session->block->out;
-    if (!must && !may_send(session))
-        return NULL;
-    return take_block(session, BLOCK_4K);
+    return take_block(session, BLOCK_4K, must);
 }
 
 /* The smallest block that holds what is left; any block when those have run out. */
@@ -95,9 +96,9 @@ static struct output *take_block_for(struct session *session, size_t size)
     enum block_class class = BLOCK_4K;
     while (class < BLOCK_64K && block_bytes[class] - sizeof(struct session_block) < size)
         class ++;
-    struct output *out = take_block(session, class);
+    struct output *out = take_block(session, class, false);
     while (out == NULL && class -- > BLOCK_4K)
-        out = take_block(session, class);
+        out = take_block(session, class, false);
     return out;
 }
 
@@ -107,7 +108,7 @@ size_t session_write(struct session *session, struct span bytes)
     while (written < bytes.size) {
         struct output *out = session->block ? &session->block->out : NULL;
         if (out == NULL || output_room(out) == 0)
-            out = may_send(session) ? take_block_for(session, bytes.size - written) : NULL;
+            out = take_block_for(session, bytes.size - written);
         if (out == NULL)
             break;
         size_t part = bytes.size - written;
@@ -289,6 +290,18 @@ static void session_closed(void *context, enum net_close_reason reason)
 
 /* ----------------------------------------------------------------------------- time ---- */
 
+/* Says why, as far as there is room to, and ends. */
+static void say_goodbye(struct session *session)
+{
+    struct output *out = session_output(session, SMTP_REPLY_BYTES_MAX, true);
+    if (out == NULL) {
+        net_abort(session->shard->net, session->conn);
+        return;
+    }
+    session->door->end(session, session->shard->draining, out);
+    finish(session);
+}
+
 void session_expired(struct session *session)
 {
     struct shard *shard = session->shard;
@@ -303,34 +316,27 @@ void session_expired(struct session *session)
         return;
     }
     shard->counters.timeouts++;
-    session_shutdown(session, false);
+    say_goodbye(session);
 }
 
-void session_shutdown(struct session *session, bool force)
+void session_drain(struct session *session, bool force)
 {
     if (session->flags & SESSION_GONE)
         return;
-    struct output *out = force ? NULL : session_output(session, SMTP_REPLY_BYTES_MAX, true);
-    if (out == NULL || (session->flags & SESSION_FINISHED)) {
-        if (force || out == NULL)
-            net_abort(session->shard->net, session->conn);
-        return;
-    }
-    session->door->end(session, session->shard->draining, out);
-    finish(session);
+    if (force)
+        net_abort(session->shard->net, session->conn);
+    else if (!(session->flags & (SESSION_FINISHED | SESSION_STUCK)) &&
+             !session->door->busy(session))
+        say_goodbye(session);
 }
 
 /* ------------------------------------------------------------------------------- opening ---- */
 
-/* The session could not begin: nothing of it has reached the network. */
+/* No block for the banner. */
 static void *refuse(struct session *session)
 {
     struct shard *shard = session->shard;
     shard->counters.sessions_refused++;
-    if (session->block != NULL)
-        give_block(shard, session->block);
-    if (session->flags & SESSION_DIRTY)
-        unlink_from(&shard->dirty, session, offsetof(struct session, next_dirty));
     session->door = NULL;
     pool_give(&shard->sessions, session);
     return NULL;
@@ -353,8 +359,9 @@ static void *session_opened(void *context, struct net_conn conn, const union net
                                 .active_ms = (uint32_t)shard_now_ms(shard)};
     struct output *out = session_output(session, SMTP_REPLY_BYTES_MAX, false);
     char text[NET_ADDRESS_TEXT_BYTES];
-    if (out == NULL || !session->door->open(session, span_text(net_address_text(peer, text)), out))
+    if (out == NULL)
         return refuse(session);
+    session->door->open(session, span_text(net_address_text(peer, text)), out);
     shard->counters.sessions_opened++;
     timer_set(&shard->timers, &session->timer,
               shard_now_ms(shard) + session->door->patience_ms(session));

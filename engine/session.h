@@ -19,10 +19,7 @@ enum session_wish { SESSION_GO_ON, SESSION_CLOSE };
 
 struct door {
     const char *name;
-    uint32_t
-        unsent_bytes_max; /* output the peer has not taken before the session is made to wait */
-    /* False: no room for what the protocol needs; nothing was taken. */
-    bool (*open)(struct session *session, struct span client, struct output *out);
+    void (*open)(struct session *session, struct span client, struct output *out);
     size_t (*feed)(struct session *session, struct span input, struct output *out);
     /* There may be room again for what does not come from input: a message being sent. */
     void (*go_on)(struct session *session);
@@ -56,12 +53,12 @@ struct session_pop3 {
     struct pop3_session session;
     struct store_fetch fetch;
     struct maildrop *maildrop;
-    struct crossing crossing; /* our errand */
+    struct crossing crossing; /* our errand; its name is a block, from PASS until it is known */
     bool away;                /* the crossing is at another thread: nothing may be freed */
     bool fetching;            /* between store_fetch_start and its end */
     bool answered;            /* pop3_fetched was called: what follows are pieces */
     bool last;                /* no piece after this one is wanted */
-    uint32_t index;           /* of the message being fetched */
+    uint32_t owner;           /* of the maildrop: a shard */
     struct span piece;        /* what is left to send of the present piece */
 };
 
@@ -74,7 +71,7 @@ struct session {
     struct session_block *block; /* output of this turn, not yet handed to the network */
     uint32_t generation;         /* of this slot: with it a stale cookie is found out */
     uint32_t active_ms;          /* low bits of the time of the last sign of life */
-    uint32_t unsent_bytes;       /* handed over since the network last ran dry */
+    uint32_t unsent_bytes;       /* of blocks handed over since the network last ran dry */
     uint16_t under_way;          /* messages appended and not yet answered */
     uint8_t flags;
     union {
@@ -82,9 +79,11 @@ struct session {
             struct smtp_session session;
             struct store_draft *draft; /* from the shard's pool while a message arrives in pieces */
         } smtp;
-        struct session_pop3 *pop3; /* from the shard's pool of POP3 sessions */
+        struct session_pop3 pop3;
     };
 };
+/* With one of the network's connections, of 64 bytes, and nothing else while it is idle. */
+_Static_assert(sizeof(struct session) <= 448, "an idle session costs at most 512 bytes");
 
 /* The handler the network calls; `context` of a listener is a struct session_listener. */
 struct session_listener {
@@ -94,7 +93,7 @@ struct session_listener {
 extern const struct net_handler session_handler;
 
 /* Where to write a reply: at least `room` bytes, or NULL when no block is free or the peer leaves
- * too much unread; `must`: however much that is. */
+ * too much unread. `must`: however much that is, for replies that can't wait in the session. */
 struct output *session_output(struct session *session, uint32_t room, bool must);
 /* Appends as much of the bytes as blocks and the peer allow; returns how many. */
 size_t session_write(struct session *session, struct span bytes);
@@ -109,8 +108,9 @@ void session_flush(struct session *session);
 void session_ended(struct session *session);
 /* The timer fired. */
 void session_expired(struct session *session);
-/* Says goodbye because the shard drains; `force`: cut off. */
-void session_shutdown(struct session *session, bool force);
+/* The shard drains: says goodbye unless the session is in the middle of something or has more to
+ * say than there was room for; `force`: cuts it off. */
+void session_drain(struct session *session, bool force);
 
 /* A name for the store's callbacks that outlives the session harmlessly. */
 uint64_t session_cookie(const struct session *session);

@@ -65,8 +65,8 @@ static void serve_crossing(struct shard *shard, struct crossing *crossing)
         crossing->maildrop = NULL;
         crossing->status = STATUS_OK;
         break;
-    case CROSSING_PASSWORD:
-        INVARIANT(!"passwords are checked by auth");
+    case CROSSING_PASSWORD: /* auth's, and answered by it */
+        INVARIANT(crossing->kind != CROSSING_PASSWORD);
     }
     crossing->answered = true;
     mesh_send_crossing(shard->mesh, crossing->home, crossing);
@@ -151,8 +151,8 @@ static void shut_sessions(struct shard *shard)
     bool force = shard->now_ns >= shard->drain_deadline_ns;
     for (uint32_t slot = 0; slot < shard->sessions.fresh; slot++) {
         struct session *session = pool_at(&shard->sessions, slot);
-        if (session->door != NULL && (force || !session->door->busy(session)))
-            session_shutdown(session, force);
+        if (session->door != NULL)
+            session_drain(session, force);
     }
 }
 
@@ -213,8 +213,6 @@ static enum status init_pools(struct shard *shard)
     if (status == STATUS_OK)
         status = pool_init(&shard->sessions, sizeof(struct session), connections);
     if (status == STATUS_OK)
-        status = pool_init(&shard->pop3_sessions, sizeof(struct session_pop3), connections);
-    if (status == STATUS_OK)
         status = pool_init(&shard->drafts, sizeof(struct store_draft), connections);
     return status;
 }
@@ -222,7 +220,6 @@ static enum status init_pools(struct shard *shard)
 static void free_shard(struct shard *shard)
 {
     pool_deinit(&shard->drafts);
-    pool_deinit(&shard->pop3_sessions);
     pool_deinit(&shard->sessions);
     blocks_deinit(&shard->blocks);
     free(shard);

@@ -14,7 +14,6 @@ struct shard {
     struct store_log *log;
     struct blocks blocks;
     struct pool sessions;        /* struct session */
-    struct pool pop3_sessions;   /* struct session_pop3 */
     struct pool drafts;          /* struct store_draft */
     struct store_draft no_draft; /* of messages that arrive whole: always empty */
     struct timer_wheel timers;

@@ -3,6 +3,7 @@
 #include "engine/net/net_uring.h"
 #include "storage/medium_file.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -98,7 +99,8 @@ static enum phase worker_report(struct worker *worker, enum phase reached, enum 
     return phase;
 }
 
-/* Turns until every shard is drained: until then others may need this one's mailboxes. */
+/* Turns until every shard is drained: until then others may need this one's mailboxes. Nobody goes
+ * before all have left their loops. */
 static void worker_serve(struct worker *worker)
 {
     struct workers *workers = worker->workers;
@@ -108,11 +110,15 @@ static void worker_serve(struct worker *worker)
         if (stopping)
             shard_drain(worker->shard);
         shard_turn(worker->shard, stopping ? 10 * NS_PER_MS : NS_PER_S);
+        atomic_fetch_add(&worker->turns, 1);
         if (!counted && shard_is_drained(worker->shard)) {
             counted = true;
             atomic_fetch_add(&workers->drained, 1);
         }
     }
+    atomic_fetch_sub(&workers->waking, 1);
+    while (atomic_load(&workers->waking) > 0)
+        sched_yield();
 }
 
 static void worker_close(struct worker *worker)
@@ -198,7 +204,20 @@ enum status workers_attach(struct workers *workers, struct store *store, struct 
 
 void workers_serve(struct workers *workers)
 {
+    atomic_store(&workers->waking, workers->count + 1);
     set_phase(workers, PHASE_SERVE);
+}
+
+void workers_await_turns(struct workers *workers)
+{
+    const struct timespec moment = {.tv_nsec = NS_PER_MS};
+    for (uint32_t i = 0; i < workers->count; i++) {
+        struct worker *worker = &workers->list[i];
+        for (uint64_t now = atomic_load(&worker->turns); atomic_load(&worker->turns) == now;) {
+            worker->net->calls->wake(worker->net);
+            nanosleep(&moment, NULL);
+        }
+    }
 }
 
 void workers_drain(struct workers *workers)
@@ -206,6 +225,7 @@ void workers_drain(struct workers *workers)
     atomic_store(&workers->stop, true);
     for (uint32_t i = 0; i < workers->count; i++)
         workers->list[i].net->calls->wake(workers->list[i].net);
+    atomic_fetch_sub(&workers->waking, 1);
 }
 
 void workers_join(struct workers *workers)

@@ -26,6 +26,7 @@ struct worker { /* one shard and the thread that turns it */
     struct net *net;
     struct medium *medium;
     struct shard *shard;
+    _Atomic uint64_t turns;
     enum phase reached; /* guarded by workers->lock */
     bool failed;
     struct fault fault;
@@ -47,6 +48,7 @@ struct workers { /* filled in by the service up to `count`; the rest zero but fo
     enum phase phase; /* guarded by lock */
     atomic_bool stop;
     _Atomic uint32_t drained;
+    _Atomic uint32_t waking; /* threads that may still wake workers: the main one, and themselves */
 };
 
 /* Starts the threads; each opens its ring, its network and its listeners. */
@@ -56,6 +58,9 @@ enum status workers_attach(struct workers *workers, struct store *store,
                            struct fault *fault) MUST_CHECK;
 /* Lets them serve. */
 void workers_serve(struct workers *workers);
+/* Returns when every shard has ended the turn it may be in: only inside one does it look at what
+ * the service may replace. */
+void workers_await_turns(struct workers *workers);
 /* Tells them to finish what is under way. */
 void workers_drain(struct workers *workers);
 /* Waits until all have ended, however far they had come, and frees what they shared. */

@@ -83,8 +83,8 @@ void smtp_open(struct smtp_session *session, const struct smtp_config *config,
  * empty input, to go on after a pause). Never consumes past a QUIT or an accepted STARTTLS. */
 size_t smtp_feed(struct smtp_session *session, struct span input, struct output *out);
 
-/* The oldest message under way has ended; needs SMTP_REPLY_BYTES_MAX free in `out`, for LMTP that
- * much per recipient is produced over several smtp_feed calls. `id_text` as in "250 2.0.0 queued as
+/* The oldest message under way has ended. What `out` has no room for (it may have none at all) is
+ * held and comes out of later smtp_feed calls, as over LMTP with many recipients. `id_text` as in "250 2.0.0 queued as
  * ID". Feed the session afterwards: held replies may be ready and input may be waiting. */
 void smtp_stored(struct smtp_session *session, enum status status, struct span id_text,
                  struct output *out);

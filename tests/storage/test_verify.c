@@ -62,8 +62,9 @@ START_TEST(a_link_that_leads_nowhere)
     struct store_link link = {.id = 12345, .segment = 1, .slot = 520, .record_bytes = 100};
     store_link_add(bed.logs[0], SPAN("x"), &link);
     ck_assert_int_eq(store_bed_verify(&bed, line), STATUS_CORRUPT);
-    ck_assert_str_eq(line, "log 0, segment 1, offset 4160: a mailbox has a message that is not "
-                           "here (message 0000000000C1S)");
+    ck_assert_str_eq(line,
+                     "log 0, segment 00000001, offset 4160: a mailbox has a message that is not "
+                     "here (message 0000000000C1S)");
 }
 END_TEST
 

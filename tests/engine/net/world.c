@@ -219,6 +219,8 @@ static void *accepted(void *context, struct net_conn conn, const union net_addre
 
 static void append(struct side *side, struct span bytes)
 {
+    if (bytes.size == 0)
+        return;
     if (side->size + bytes.size > side->capacity) {
         side->capacity = (side->size + bytes.size) * 2;
         side->bytes = realloc(side->bytes, side->capacity);

@@ -1,18 +1,18 @@
 /* Counts SMTP replies in a stream of bytes, as the load generator needs it: the code of each, with
  * continuation lines passed over (RFC 5321 section 4.2.1). Zeroed memory is a fresh reader. */
-#ifndef BENCH_SMTP_REPLY_H
-#define BENCH_SMTP_REPLY_H
+#ifndef BENCH_READER_H
+#define BENCH_READER_H
 
 #include "base/span.h"
 
 #define SMTP_REPLY_LINE_BYTES_MAX 1024u
 
-struct smtp_reply_reader {
+struct reply_reader_reader {
     uint8_t start[4]; /* the line's first bytes: code and '-' or ' ' */
     uint32_t line_bytes;
 };
 
-enum smtp_reply_result {
+enum reply_reader_result {
     SMTP_REPLY_DONE, /* a whole reply; there may be more in the rest */
     SMTP_REPLY_MORE, /* everything consumed, none ended */
     SMTP_REPLY_BAD,  /* not SMTP, or a line longer than SMTP_REPLY_LINE_BYTES_MAX */
@@ -20,7 +20,7 @@ enum smtp_reply_result {
 
 /* Consumes from the front of `bytes` up to the end of one reply; DONE gives its `code`, 200 … 599.
  */
-enum smtp_reply_result smtp_reply_next(struct smtp_reply_reader *reader, struct span *bytes,
-                                       unsigned *code);
+enum reply_reader_result reply_reader_next(struct reply_reader_reader *reader, struct span *bytes,
+                                           unsigned *code);
 
 #endif

@@ -1,4 +1,4 @@
-#include "bench/smtp_reply.h"
+#include "bench/reply_reader.h"
 #include "tests/check_main.h"
 
 #include <stdlib.h>
@@ -27,7 +27,7 @@ static const struct {
 /* Feeds `step` bytes at a time. */
 static void check_case(int number, size_t step)
 {
-    struct smtp_reply_reader reader = {0};
+    struct reply_reader_reader reader = {0};
     struct span input = span_text(cases[number].input);
     const unsigned *expected = cases[number].codes;
     bool bad = false;
@@ -36,8 +36,8 @@ static void check_case(int number, size_t step)
         if (piece.size > step)
             piece.size = step;
         unsigned code;
-        enum smtp_reply_result result;
-        while ((result = smtp_reply_next(&reader, &piece, &code)) == SMTP_REPLY_DONE)
+        enum reply_reader_result result;
+        while ((result = reply_reader_next(&reader, &piece, &code)) == SMTP_REPLY_DONE)
             ck_assert_msg(*expected++ == code, "%s, step %zu: got %u", cases[number].name, step,
                           code);
         bad = result == SMTP_REPLY_BAD;
@@ -59,17 +59,17 @@ START_TEST(a_line_has_a_maximum)
     uint8_t line[SMTP_REPLY_LINE_BYTES_MAX + 1];
     memset(line, '2', sizeof(line));
     unsigned code;
-    struct smtp_reply_reader reader = {0};
+    struct reply_reader_reader reader = {0};
     struct span longest = span_of(line, SMTP_REPLY_LINE_BYTES_MAX);
-    ck_assert_int_eq(smtp_reply_next(&reader, &longest, &code), SMTP_REPLY_MORE);
+    ck_assert_int_eq(reply_reader_next(&reader, &longest, &code), SMTP_REPLY_MORE);
     struct span more = span_of(line, 1);
-    ck_assert_int_eq(smtp_reply_next(&reader, &more, &code), SMTP_REPLY_BAD);
+    ck_assert_int_eq(reply_reader_next(&reader, &more, &code), SMTP_REPLY_BAD);
 }
 END_TEST
 
 Suite *test_suite(void)
 {
-    Suite *suite = suite_create("smtp_reply");
+    Suite *suite = suite_create("reply_reader");
     TCase *tests = tcase_create("replies");
     tcase_add_loop_test(tests, replies_at_any_segmentation, 0, sizeof(cases) / sizeof(cases[0]));
     tcase_add_test(tests, a_line_has_a_maximum);

@@ -1,7 +1,7 @@
-#include "bench/smtp_reply.h"
+#include "bench/reply_reader.h"
 
 /* Reply-code = %x32-35 %x30-35 %x30-39; the line goes on with SP, "-" or its end. */
-static bool code_read(const struct smtp_reply_reader *reader, unsigned *code)
+static bool code_read(const struct reply_reader_reader *reader, unsigned *code)
 {
     const uint8_t *start = reader->start;
     if (reader->line_bytes < sizeof(reader->start) || start[0] < '2' || start[0] > '5' ||
@@ -11,15 +11,15 @@ static bool code_read(const struct smtp_reply_reader *reader, unsigned *code)
     return true;
 }
 
-static void line_add(struct smtp_reply_reader *reader, struct span piece)
+static void line_add(struct reply_reader_reader *reader, struct span piece)
 {
     for (size_t i = 0; i < piece.size && reader->line_bytes + i < sizeof(reader->start); i++)
         reader->start[reader->line_bytes + i] = piece.data[i];
     reader->line_bytes += (uint32_t)piece.size;
 }
 
-enum smtp_reply_result smtp_reply_next(struct smtp_reply_reader *reader, struct span *bytes,
-                                       unsigned *code)
+enum reply_reader_result reply_reader_next(struct reply_reader_reader *reader, struct span *bytes,
+                                           unsigned *code)
 {
     while (bytes->size > 0) {
         const uint8_t *newline = memchr(bytes->data, '\n', bytes->size);
