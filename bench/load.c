@@ -164,12 +164,12 @@ static void on_received(void *context, uint32_t connection, struct span bytes)
     unsigned code;
     while (load->fault.status == STATUS_OK) {
         switch (reply_reader_next(&load->sessions[connection].reader, &bytes, &code)) {
-        case SMTP_REPLY_DONE:
+        case REPLY_READER_DONE:
             on_reply(load, connection, code);
             break;
-        case SMTP_REPLY_MORE:
+        case REPLY_READER_MORE:
             return;
-        case SMTP_REPLY_BAD:
+        case REPLY_READER_BAD:
             fail(load, "a reply is not SMTP", 0);
             break;
         }

@@ -24,17 +24,17 @@ enum reply_reader_result reply_reader_next(struct reply_reader_reader *reader, s
     while (bytes->size > 0) {
         const uint8_t *newline = memchr(bytes->data, '\n', bytes->size);
         size_t size = newline ? (size_t)(newline - bytes->data) + 1 : bytes->size;
-        if (size > SMTP_REPLY_LINE_BYTES_MAX - reader->line_bytes)
-            return SMTP_REPLY_BAD;
+        if (size > REPLY_READER_LINE_BYTES_MAX - reader->line_bytes)
+            return REPLY_READER_BAD;
         line_add(reader, span_of(bytes->data, size));
         *bytes = span_from(*bytes, size);
         if (!newline)
-            return SMTP_REPLY_MORE;
+            return REPLY_READER_MORE;
         if (!code_read(reader, code))
-            return SMTP_REPLY_BAD;
+            return REPLY_READER_BAD;
         reader->line_bytes = 0;
         if (reader->start[3] != '-')
-            return SMTP_REPLY_DONE;
+            return REPLY_READER_DONE;
     }
-    return SMTP_REPLY_MORE;
+    return REPLY_READER_MORE;
 }

@@ -1,11 +1,11 @@
 /* Counts SMTP replies in a stream of bytes, as the load generator needs it: the code of each, with
  * continuation lines passed over (RFC 5321 section 4.2.1). Zeroed memory is a fresh reader. */
-#ifndef BENCH_READER_H
-#define BENCH_READER_H
+#ifndef BENCH_REPLY_READER_H
+#define BENCH_REPLY_READER_H
 
 #include "base/span.h"
 
-#define SMTP_REPLY_LINE_BYTES_MAX 1024u
+#define REPLY_READER_LINE_BYTES_MAX 1024u
 
 struct reply_reader_reader {
     uint8_t start[4]; /* the line's first bytes: code and '-' or ' ' */
@@ -13,9 +13,9 @@ struct reply_reader_reader {
 };
 
 enum reply_reader_result {
-    SMTP_REPLY_DONE, /* a whole reply; there may be more in the rest */
-    SMTP_REPLY_MORE, /* everything consumed, none ended */
-    SMTP_REPLY_BAD,  /* not SMTP, or a line longer than SMTP_REPLY_LINE_BYTES_MAX */
+    REPLY_READER_DONE, /* a whole reply; there may be more in the rest */
+    REPLY_READER_MORE, /* everything consumed, none ended */
+    REPLY_READER_BAD,  /* not SMTP, or a line longer than REPLY_READER_LINE_BYTES_MAX */
 };
 
 /* Consumes from the front of `bytes` up to the end of one reply; DONE gives its `code`, 200 … 599.

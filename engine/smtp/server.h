@@ -84,8 +84,9 @@ void smtp_open(struct smtp_session *session, const struct smtp_config *config,
 size_t smtp_feed(struct smtp_session *session, struct span input, struct output *out);
 
 /* The oldest message under way has ended. What `out` has no room for (it may have none at all) is
- * held and comes out of later smtp_feed calls, as over LMTP with many recipients. `id_text` as in "250 2.0.0 queued as
- * ID". Feed the session afterwards: held replies may be ready and input may be waiting. */
+ * held and comes out of later smtp_feed calls, as over LMTP with many recipients. `id_text` as in
+ * "250 2.0.0 queued as ID". Feed the session afterwards: held replies may be ready and input may be
+ * waiting. */
 void smtp_stored(struct smtp_session *session, enum status status, struct span id_text,
                  struct output *out);
 

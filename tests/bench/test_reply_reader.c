@@ -37,10 +37,10 @@ static void check_case(int number, size_t step)
             piece.size = step;
         unsigned code;
         enum reply_reader_result result;
-        while ((result = reply_reader_next(&reader, &piece, &code)) == SMTP_REPLY_DONE)
+        while ((result = reply_reader_next(&reader, &piece, &code)) == REPLY_READER_DONE)
             ck_assert_msg(*expected++ == code, "%s, step %zu: got %u", cases[number].name, step,
                           code);
-        bad = result == SMTP_REPLY_BAD;
+        bad = result == REPLY_READER_BAD;
     }
     ck_assert_msg(*expected == 0, "%s, step %zu: %u is missing", cases[number].name, step,
                   *expected);
@@ -56,14 +56,14 @@ END_TEST
 
 START_TEST(a_line_has_a_maximum)
 {
-    uint8_t line[SMTP_REPLY_LINE_BYTES_MAX + 1];
+    uint8_t line[REPLY_READER_LINE_BYTES_MAX + 1];
     memset(line, '2', sizeof(line));
     unsigned code;
     struct reply_reader_reader reader = {0};
-    struct span longest = span_of(line, SMTP_REPLY_LINE_BYTES_MAX);
-    ck_assert_int_eq(reply_reader_next(&reader, &longest, &code), SMTP_REPLY_MORE);
+    struct span longest = span_of(line, REPLY_READER_LINE_BYTES_MAX);
+    ck_assert_int_eq(reply_reader_next(&reader, &longest, &code), REPLY_READER_MORE);
     struct span more = span_of(line, 1);
-    ck_assert_int_eq(reply_reader_next(&reader, &more, &code), SMTP_REPLY_BAD);
+    ck_assert_int_eq(reply_reader_next(&reader, &more, &code), REPLY_READER_BAD);
 }
 END_TEST
 

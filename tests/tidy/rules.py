@@ -37,8 +37,6 @@ TESTED_BY = {
     'engine/net/uring_send.c': 'tests/engine/net/test_net.c',
     'engine/privileges.c': 'tests/e2e/test_newcomer.py',
     'engine/service.c': 'tests/e2e/test_signals.py',
-    'engine/session.c': 'tests/sim/sim.c',
-    'engine/shard.c': 'tests/sim/sim.c',
     'engine/worker.c': 'tests/e2e/test_signals.py',
 }
 
