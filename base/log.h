@@ -16,7 +16,9 @@ enum log_level {
     LOG_LEVEL_DEBUG = 7
 };
 
+/* Lines less urgent than `level` are dropped. Any thread. */
 void log_set_level(enum log_level level);
+/* printf into one line; what is too long is cut. */
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_error(...) log_line(LOG_LEVEL_ERROR, __VA_ARGS__)

@@ -26,6 +26,7 @@ enum status pool_init(struct pool *pool, size_t block_bytes, uint32_t count) MUS
 void pool_deinit(struct pool *pool);
 
 void *pool_take(struct pool *pool);
+/* Gives a block back; its contents but for the first word stay as they are until it is taken. */
 void pool_give(struct pool *pool, void *block);
 
 /* Blocks that can still be taken. */

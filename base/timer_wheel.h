@@ -24,6 +24,7 @@ struct timer_wheel {
     struct timer *slots[TIMER_LEVELS][TIMER_SLOTS];
 };
 
+/* An empty wheel that stands at `now_ms`. */
 void timer_wheel_init(struct timer_wheel *wheel, uint64_t now_ms);
 
 /* (Re)arms. A deadline in the past fires at the next advance. Deadlines further than 2^36 ms are

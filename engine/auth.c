@@ -79,7 +79,7 @@ static void table_release(struct auth *auth, struct table *table)
 enum status auth_reload(struct auth *auth, const char *file, struct fault *fault)
 {
     INVARIANT(auth->table);
-    struct table *fresh;
+    struct table *fresh = NULL;
     enum status status = table_load(&fresh, file, fault);
     if (status != STATUS_OK)
         return status;

@@ -23,6 +23,7 @@ enum status passwd_load(struct passwd **passwd, const char *path, struct fault *
 /* Wipes and frees it; NULL is harmless. */
 void passwd_free(struct passwd *passwd);
 
+/* Users in the file. */
 uint32_t passwd_count(const struct passwd *passwd);
 
 /* Whether this is the user's password. Takes as long as crypt does, milliseconds or more, also for

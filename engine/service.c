@@ -3,51 +3,20 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/ring.h"
-#include "engine/cpus.h"
-#include "engine/net/net_uring.h"
 #include "engine/privileges.h"
+#include "engine/worker.h"
 #include "storage/medium_file.h"
 
-#include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
-extern const struct smtp_host door_smtp_host;
-extern const struct pop3_host door_pop3_host;
-
 enum {
-    RING_ENTRIES = 4096,
-    RECEIVE_BUFFERS = 1024,
-    RECEIVE_BUFFER_BYTES = 16384,
-    LINK_QUEUE_BYTES = 1 << 20,
     DRAIN_MS = 10000,
-    LISTEN_BACKLOG = 4096,
     SPARE_DESCRIPTORS = 64,
     CONNECTIONS = 10000, /* per shard, unless told */
-};
-
-/* How far the whole has come; members follow. */
-enum phase { PHASE_LISTEN, PHASE_ATTACH, PHASE_SERVE, PHASE_STOP };
-
-struct service;
-
-struct member { /* one shard and the thread that turns it */
-    struct service *service;
-    uint32_t index;
-    pthread_t thread;
-    struct ring ring;
-    struct net *net;
-    struct medium *medium;
-    struct shard *shard;
-    _Atomic uint64_t turns;
-    enum phase reached; /* guarded by service->lock */
-    bool failed;
-    struct fault fault;
 };
 
 struct service {
@@ -55,22 +24,11 @@ struct service {
     struct shard_config config;
     struct store_options store_options;
     char hostname[256];
-    struct cpus cpus;
-    bool pinned;
     struct recipients *_Atomic recipients;
     struct ring ring; /* the main thread's: opening the store */
     struct medium *medium;
     struct store *store;
-    struct mesh *mesh;
-    struct member *members;
-    uint32_t members_count;
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    enum phase phase; /* guarded by lock */
-    atomic_bool stop;
-    _Atomic uint32_t drained;
-    _Atomic uint32_t waking; /* threads that may still wake members: the main one, and themselves */
-    union net_address bound[SERVICE_LISTENERS_MAX];
+    struct workers workers;
 };
 
 void service_options_default(struct service_options *options)
@@ -83,166 +41,6 @@ void service_options_default(struct service_options *options)
         .text_line_bytes_max = 1000,
         .durable = true,
     };
-}
-
-/* ------------------------------------------------------------------------ a shard's thread ---- */
-
-static enum status member_listen(struct member *member)
-{
-    struct service *service = member->service;
-    const struct service_options *options = service->options;
-    struct fault *fault = &member->fault;
-    enum status status = STATUS_OK;
-    if (service->pinned)
-        status = cpus_pin(service->cpus.numbers[member->index % service->cpus.count], fault);
-    if (status == STATUS_OK)
-        status = ring_open(&member->ring, RING_ENTRIES, fault);
-    if (status != STATUS_OK)
-        return status;
-    const struct net_uring_options net_options = {.connections_max = options->connections_max,
-                                                  .buffers = RECEIVE_BUFFERS,
-                                                  .buffer_bytes = RECEIVE_BUFFER_BYTES};
-    status = net_uring_open(&member->net, &member->ring, &net_options, fault);
-    if (status != STATUS_OK)
-        return status;
-    status =
-        shard_open(&member->shard, &service->config, member->index, member->net, service->mesh);
-    if (status != STATUS_OK)
-        return fault_set(fault, status, "no memory for a shard of %u connections",
-                         options->connections_max);
-    const struct net_listener_options listen = {.backlog = LISTEN_BACKLOG,
-                                                .reuse_port = service->members_count > 1,
-                                                .first = member->index == 0};
-    for (uint32_t i = 0; status == STATUS_OK && i < options->listeners_count; i++) {
-        const struct service_listener *listener = &options->listeners[i];
-        /* A port that the system chose for the first shard is everybody's; a unix socket is the
-         * first shard's alone. */
-        const union net_address *address = member->index ? &service->bound[i] : &listener->address;
-        if (member->index > 0 && address->any.sa_family == AF_UNIX)
-            continue;
-        status = shard_listen(member->shard, listener->door, address, &listen,
-                              member->index ? NULL : &service->bound[i], fault);
-    }
-    return status;
-}
-
-static enum status member_attach(struct member *member)
-{
-    const struct service_options *options = member->service->options;
-    const struct medium_file_options file = {.durable = options->durable};
-    enum status status = medium_file_open(&member->medium, &member->ring, options->store_directory,
-                                          &file, &member->fault);
-    if (status != STATUS_OK)
-        return status;
-    return shard_attach(member->shard, member->service->store, member->medium, &member->fault);
-}
-
-/* Tells the main thread how far this member has come and waits until all may go on. */
-static enum phase member_report(struct member *member, enum phase reached, enum status status)
-{
-    struct service *service = member->service;
-    pthread_mutex_lock(&service->lock);
-    member->reached = reached;
-    member->failed = status != STATUS_OK;
-    pthread_cond_broadcast(&service->changed);
-    while (service->phase < reached)
-        pthread_cond_wait(&service->changed, &service->lock);
-    enum phase phase = service->phase;
-    pthread_mutex_unlock(&service->lock);
-    return phase;
-}
-
-/* Turns until every shard is drained: until then others may need this one's mailboxes. Nobody goes
- * before all have left their loops. */
-static void member_serve(struct member *member)
-{
-    struct service *service = member->service;
-    bool counted = false;
-    while (atomic_load(&service->drained) < service->members_count) {
-        bool stopping = atomic_load_explicit(&service->stop, memory_order_relaxed);
-        if (stopping)
-            shard_drain(member->shard);
-        shard_turn(member->shard, stopping ? 10 * NS_PER_MS : NS_PER_S);
-        atomic_fetch_add(&member->turns, 1);
-        if (!counted && shard_is_drained(member->shard)) {
-            counted = true;
-            atomic_fetch_add(&service->drained, 1);
-        }
-    }
-    atomic_fetch_sub(&service->waking, 1);
-    while (atomic_load(&service->waking) > 0)
-        sched_yield();
-}
-
-static void member_close(struct member *member)
-{
-    if (member->net != NULL)
-        member->net->calls->deinit(member->net);
-    if (member->shard != NULL)
-        shard_close(member->shard);
-    if (member->medium != NULL)
-        member->medium->calls->deinit(member->medium);
-    if (member->ring.handlers_count > 0)
-        ring_close(&member->ring);
-}
-
-static void *member_run(void *argument)
-{
-    struct member *member = argument;
-    enum status status = member_listen(member);
-    enum phase phase = member_report(member, PHASE_ATTACH, status);
-    if (phase == PHASE_ATTACH) {
-        status = member_attach(member);
-        phase = member_report(member, PHASE_SERVE, status);
-    }
-    if (phase == PHASE_SERVE)
-        member_serve(member);
-    member_close(member);
-    return NULL;
-}
-
-/* ------------------------------------------------------------------------ the main thread ---- */
-
-/* Waits until `member` has come to `phase`; its failure becomes ours. */
-static enum status await_member(struct service *service, struct member *member, enum phase phase,
-                                struct fault *fault)
-{
-    pthread_mutex_lock(&service->lock);
-    while (member->reached < phase)
-        pthread_cond_wait(&service->changed, &service->lock);
-    bool failed = member->failed;
-    pthread_mutex_unlock(&service->lock);
-    return failed ? fault_set(fault, member->fault.status, "%s", member->fault.text) : STATUS_OK;
-}
-
-static void set_phase(struct service *service, enum phase phase)
-{
-    pthread_mutex_lock(&service->lock);
-    service->phase = phase;
-    pthread_cond_broadcast(&service->changed);
-    pthread_mutex_unlock(&service->lock);
-}
-
-static enum status start_members(struct service *service, struct fault *fault)
-{
-    uint32_t count = service->members_count;
-    service->members_count = 0;
-    service->members = calloc(count, sizeof *service->members);
-    if (service->members == NULL || mesh_open(&service->mesh, count, LINK_QUEUE_BYTES) != STATUS_OK)
-        return fault_set(fault, STATUS_SYSTEM, "no memory for %u shards", count);
-    enum status status = STATUS_OK;
-    for (uint32_t i = 0; status == STATUS_OK && i < count; i++) {
-        service->members[i] = (struct member){.service = service, .index = i};
-        service->members_count = count;
-        if (pthread_create(&service->members[i].thread, NULL, member_run, &service->members[i])) {
-            service->members_count = i;
-            return fault_set(fault, STATUS_SYSTEM, "cannot start a thread for shard %u", i);
-        }
-        status = await_member(service, &service->members[i], PHASE_ATTACH, fault);
-        if (status != STATUS_OK)
-            service->members_count = i + 1;
-    }
-    return status;
 }
 
 static enum status open_store(struct service *service, struct fault *fault)
@@ -266,30 +64,16 @@ static void print_start(const struct service *service)
     for (uint32_t i = 0; i < options->listeners_count; i++) {
         char text[NET_ADDRESS_TEXT_BYTES];
         log_info("listening %s %s", names[options->listeners[i].door],
-                 net_address_text(&service->bound[i], text));
+                 net_address_text(&service->workers.bound[i], text));
     }
-    log_info("%u shard%s, store %s, %s", service->members_count,
-             service->members_count == 1 ? "" : "s", options->store_directory,
-             medium_file_is_direct(service->members[0].medium)
+    log_info("%u shard%s, store %s, %s", service->workers.count,
+             service->workers.count == 1 ? "" : "s", options->store_directory,
+             medium_file_is_direct(service->workers.list[0].medium)
                  ? "direct I/O"
                  : "no direct I/O: write and fdatasync");
     if (!options->durable)
         log_warning("DURABILITY IS OFF (--durability none): mail acknowledged now may be lost");
     log_info("ready");
-}
-
-/* Returns when every shard has ended the turn it may be in: only inside one does it look at what
- * the service may replace. */
-static void await_turns(struct service *service)
-{
-    const struct timespec moment = {.tv_nsec = NS_PER_MS};
-    for (uint32_t i = 0; i < service->members_count; i++) {
-        struct member *member = &service->members[i];
-        for (uint64_t now = atomic_load(&member->turns); atomic_load(&member->turns) == now;) {
-            member->net->calls->wake(member->net);
-            nanosleep(&moment, NULL);
-        }
-    }
 }
 
 /* Reads the files again; what is wrong with them leaves the old tables in place. */
@@ -307,7 +91,7 @@ static void reload(struct service *service)
             return;
         }
         struct recipients *old = atomic_exchange(&service->recipients, fresh);
-        await_turns(service);
+        workers_await_turns(&service->workers);
         recipients_free(old);
     }
     log_info("reloaded");
@@ -324,29 +108,21 @@ static void await_signals(struct service *service, const sigset_t *signals)
         reload(service);
     }
     log_info("%s: draining", signal == SIGTERM ? "SIGTERM" : "SIGINT");
-    atomic_store(&service->stop, true);
-    for (uint32_t i = 0; i < service->members_count; i++)
-        service->members[i].net->calls->wake(service->members[i].net);
-    atomic_fetch_sub(&service->waking, 1);
+    workers_drain(&service->workers);
 }
 
 static void stop(struct service *service)
 {
-    set_phase(service, atomic_load(&service->stop) ? PHASE_SERVE : PHASE_STOP);
-    for (uint32_t i = 0; i < service->members_count; i++)
-        pthread_join(service->members[i].thread, NULL);
+    workers_join(&service->workers);
     if (service->store != NULL)
         store_close(service->store);
     if (service->medium != NULL)
         service->medium->calls->deinit(service->medium);
     if (service->ring.handlers_count > 0)
         ring_close(&service->ring);
-    if (service->mesh != NULL)
-        mesh_close(service->mesh);
     if (service->config.auth != NULL)
         auth_close(service->config.auth);
     recipients_free(service->recipients);
-    free(service->members);
 }
 
 /* As many open files as we may have; connections follow. */
@@ -398,15 +174,15 @@ static enum status prepare(struct service *service, struct fault *fault)
         if (status != STATUS_OK)
             return status;
     }
-    cpus_usable(&service->cpus);
-    uint32_t usable = service->cpus.count;
-    service->members_count = options->shards ? options->shards : usable;
-    service->pinned = service->members_count <= usable;
+    cpus_usable(&service->workers.cpus);
+    uint32_t usable = service->workers.cpus.count;
+    service->workers.count = options->shards ? options->shards : usable;
+    service->workers.pinned = service->workers.count <= usable;
     if (options->cpus != NULL && strcmp(options->cpus, "none") == 0)
-        service->pinned = false;
+        service->workers.pinned = false;
     else if (options->cpus != NULL) {
-        service->pinned = true;
-        status = cpus_parse(options->cpus, &service->cpus, fault);
+        service->workers.pinned = true;
+        status = cpus_parse(options->cpus, &service->workers.cpus, fault);
     }
     return status;
 }
@@ -437,10 +213,12 @@ static enum status configure(struct service *service, struct fault *fault)
     service->config.clock = &clock_system;
     service->config.drain_ms = DRAIN_MS;
     store_options_default(&service->store_options);
-    service->store_options.shards = service->members_count;
+    service->store_options.shards = service->workers.count;
     service->store_options.segment_bytes = options->segment_bytes;
     service->store_options.commit_depth = options->commit_depth;
-    service->store_options.staging_bytes = options->memory_bytes / service->members_count;
+    /* A quarter of the budget is for staged pieces; batches, receive buffers and bytes received
+     * while their session waits have the rest. */
+    service->store_options.staging_bytes = options->memory_bytes / 4 / service->workers.count;
     service->store_options.clock = &clock_system;
     if (random_system(&service->store_options.seed, sizeof service->store_options.seed) !=
         STATUS_OK)
@@ -450,21 +228,18 @@ static enum status configure(struct service *service, struct fault *fault)
 
 static enum status run(struct service *service, const sigset_t *signals, struct fault *fault)
 {
-    enum status status = start_members(service, fault);
+    enum status status = workers_start(&service->workers, fault);
     if (status == STATUS_OK && service->options->user != NULL)
         status = privileges_drop(service->options->user, service->options->store_directory, fault);
     if (status == STATUS_OK)
         status = open_store(service, fault);
     if (status != STATUS_OK)
         return status;
-    set_phase(service, PHASE_ATTACH);
-    for (uint32_t i = 0; status == STATUS_OK && i < service->members_count; i++)
-        status = await_member(service, &service->members[i], PHASE_SERVE, fault);
+    status = workers_attach(&service->workers, service->store, fault);
     if (status != STATUS_OK)
         return status;
     print_start(service);
-    atomic_store(&service->waking, service->members_count + 1);
-    set_phase(service, PHASE_SERVE);
+    workers_serve(&service->workers);
     await_signals(service, signals);
     return STATUS_OK;
 }
@@ -472,9 +247,11 @@ static enum status run(struct service *service, const sigset_t *signals, struct 
 enum status service_run(const struct service_options *given, struct fault *fault)
 {
     struct service_options options = *given;
-    struct service service = {.options = &options,
-                              .lock = PTHREAD_MUTEX_INITIALIZER,
-                              .changed = PTHREAD_COND_INITIALIZER};
+    struct service service = {
+        .options = &options,
+        .workers = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER}};
+    service.workers.options = &options;
+    service.workers.config = &service.config;
     /* Blocked before any thread exists, so that only sigwait below ever sees them. */
     sigset_t signals;
     sigemptyset(&signals);
@@ -486,7 +263,7 @@ enum status service_run(const struct service_options *given, struct fault *fault
     sigaction(SIGPIPE, &ignore, NULL);
 
     enum status status = prepare(&service, fault);
-    uint32_t shards = service.members_count;
+    uint32_t shards = service.workers.count;
     if (status == STATUS_OK) {
         raise_descriptor_limit(&options, shards);
         status = configure(&service, fault);
@@ -494,7 +271,7 @@ enum status service_run(const struct service_options *given, struct fault *fault
     if (status == STATUS_OK)
         status = run(&service, &signals, fault);
     else
-        service.members_count = 0;
+        service.workers.count = 0;
     stop(&service);
     return status;
 }

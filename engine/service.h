@@ -38,6 +38,7 @@ struct service_options {
     bool accept_all;
 };
 
+/* Sizes and limits; nothing to listen on, no store. */
 void service_options_default(struct service_options *options);
 
 /* Runs until SIGTERM or SIGINT, then drains; SIGHUP reads the passwd and recipients files again.

@@ -130,8 +130,14 @@ static void wait_for_progress(struct session *session)
         session->door->expects(session))
         return;
     session->flags |= SESSION_WAITING;
-    session->next_waiting = session->shard->waiting;
-    session->shard->waiting = session;
+    struct shard *shard = session->shard;
+    session->next_waiting = NULL;
+    if (shard->waiting == NULL)
+        shard->waiting = session;
+    else
+        shard->last_waiting->next_waiting = session;
+    shard->last_waiting = session;
+    shard->waiting_count++;
 }
 
 void session_wait(struct session *session)
@@ -250,6 +256,23 @@ static void unlink_from(struct session **list, struct session *session, size_t o
     *list = *(struct session **)(void *)((uint8_t *)session + offset);
 }
 
+static void stop_waiting(struct session *session)
+{
+    struct shard *shard = session->shard;
+    struct session *before = NULL, *next = shard->waiting;
+    for (; next != session; next = next->next_waiting) {
+        INVARIANT(next != NULL);
+        before = next;
+    }
+    if (before == NULL)
+        shard->waiting = session->next_waiting;
+    else
+        before->next_waiting = session->next_waiting;
+    if (shard->last_waiting == session)
+        shard->last_waiting = before;
+    shard->waiting_count--;
+}
+
 static void session_closed(void *context, enum net_close_reason reason)
 {
     struct session *session = context;
@@ -260,7 +283,7 @@ static void session_closed(void *context, enum net_close_reason reason)
     if (session->flags & SESSION_DIRTY)
         unlink_from(&shard->dirty, session, offsetof(struct session, next_dirty));
     if (session->flags & SESSION_WAITING)
-        unlink_from(&shard->waiting, session, offsetof(struct session, next_waiting));
+        stop_waiting(session);
     session->flags &= (uint8_t) ~(SESSION_DIRTY | SESSION_WAITING | SESSION_PAUSED);
     timer_cancel(&shard->timers, &session->timer);
     if (!session->door->close(session))

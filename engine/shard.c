@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+enum { RETRIES_PER_TURN = 16 };
+
 /* ------------------------------------------------------------------------- from the store ---- */
 
 static bool on_link(void *context, uint32_t owner, struct span mailbox,
@@ -88,44 +90,40 @@ static void fire(void *context, struct timer *timer)
     session_expired((struct session *)(void *)((uint8_t *)timer - offsetof(struct session, timer)));
 }
 
-/* Not every batch has messages in it, so the log's room is looked at besides their ends. */
-static void watch_log(struct shard *shard)
+static bool may_retry(const struct shard *shard)
 {
-    uint64_t batches = store_log_counters(shard->log)->batches;
-    bool has_room = store_has_room(shard->log);
-    if (batches != shard->batches || (has_room && !shard->had_room))
-        shard->progress++;
-    shard->batches = batches;
-    shard->had_room = has_room;
+    return shard->tries_left > 0 && shard->waiting != NULL && store_has_room(shard->log);
 }
 
-/* Who waits longest is served first, or some would never be. */
-static struct session *oldest_first(struct session *newest)
-{
-    struct session *oldest = NULL;
-    while (newest != NULL) {
-        struct session *next = newest->next_waiting;
-        newest->next_waiting = oldest;
-        oldest = newest;
-        newest = next;
-    }
-    return oldest;
-}
-
-/* Sessions that waited for room try again once something has been given back. */
+/* Sessions that waited for room try again, once each, when something has been given back: the
+ * longest waiting first, a few per turn, and only while the log has room: every try in vain scans
+ * its bytes again. */
 static void retry_waiting(struct shard *shard)
 {
-    if (shard->waiting == NULL || shard->progress == shard->progress_tried)
-        return;
-    shard->progress_tried = shard->progress;
-    struct session *session = oldest_first(shard->waiting);
-    shard->waiting = NULL;
-    while (session != NULL) {
-        struct session *next = session->next_waiting;
+    if (shard->progress != shard->progress_tried) {
+        shard->progress_tried = shard->progress;
+        shard->tries_left = shard->waiting_count;
+    }
+    for (uint32_t tries = 0; tries < RETRIES_PER_TURN && may_retry(shard); tries++) {
+        struct session *session = shard->waiting;
+        shard->waiting = session->next_waiting;
+        shard->waiting_count--;
+        shard->tries_left--;
         session->flags &= (uint8_t)~SESSION_WAITING;
         session_pump(session);
-        session = next;
     }
+}
+
+/* The log may have room again without any message having ended: a batch of chunks was written, or
+ * the next segment has become ready. */
+static void watch_store(struct shard *shard)
+{
+    uint64_t batches = store_log_counters(shard->log)->batches;
+    bool room = store_has_room(shard->log);
+    if (batches != shard->batches_seen || (room && !shard->had_room))
+        shard->progress++;
+    shard->batches_seen = batches;
+    shard->had_room = room;
 }
 
 static void flush_dirty(struct shard *shard)
@@ -164,7 +162,8 @@ static void shut_sessions(struct shard *shard)
 
 static uint64_t sleep_ns(struct shard *shard, uint64_t wait_ns)
 {
-    if (shard->busy || (shard->waiting && shard->progress != shard->progress_tried))
+    if (shard->busy || may_retry(shard) ||
+        (shard->waiting && shard->progress != shard->progress_tried))
         return 0;
     uint64_t next_ms = timer_wheel_next_ms(&shard->timers);
     uint64_t now_ms = shard_now_ms(shard);
@@ -187,7 +186,7 @@ void shard_turn(struct shard *shard, uint64_t wait_ns)
     timer_wheel_advance(&shard->timers, shard_now_ms(shard), fire, NULL);
     shard->busy =
         store_turn(shard->log); /* commit: settle what is durable, submit the next batch */
-    watch_log(shard);
+    watch_store(shard);
     retry_waiting(shard);
     if (shard->draining)
         shut_sessions(shard);

@@ -31,6 +31,10 @@ struct shard_config {         /* the same for every shard; outlives them */
     uint32_t drain_ms; /* how long sessions may go on after shard_drain */
 };
 
+/* The hosts that the protocols' configurations name: the store, behind a session of this engine. */
+extern const struct smtp_host door_smtp_host;
+extern const struct pop3_host door_pop3_host;
+
 struct shard_counters { /* for metrics and the exit line; written by the shard's thread */
     uint64_t sessions_opened, sessions_refused, messages_stored, messages_failed, logins,
         login_failures, fetches, timeouts;
@@ -64,7 +68,9 @@ bool shard_is_drained(const struct shard *shard);
  * afterwards, by its owner; all sessions have ended by then or are dropped. */
 void shard_close(struct shard *shard);
 
+/* Live: to be read on the shard's thread, or torn but harmlessly elsewhere. */
 const struct shard_counters *shard_counters(const struct shard *shard);
+/* Connections that have a session now. */
 uint32_t shard_sessions(const struct shard *shard);
 
 #endif

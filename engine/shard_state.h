@@ -21,9 +21,12 @@ struct shard {
     bool time_is_told;
     uint64_t progress; /* counts what may let a waiting session go on */
     uint64_t progress_tried;
-    uint64_t batches; /* of the log, as last seen: each one that ends may make room */
-    bool had_room;    /* in the log */
-    struct session *dirty, *waiting;
+    uint64_t batches_seen; /* of the log, and whether it had room, at the last turn */
+    bool had_room;
+    struct session *dirty;
+    struct session *waiting, *last_waiting; /* in the order they began to wait */
+    uint32_t waiting_count;
+    uint32_t tries_left; /* of the waiting, since the last progress */
     struct clock_date_cache date;
     struct session_listener listeners[SHARD_LISTENERS_MAX];
     uint32_t listeners_count;

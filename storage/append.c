@@ -1,6 +1,6 @@
 /* The last step of a message: its record joins the open batch. */
 #include "base/invariant.h"
-#include "storage/log.h"
+#include "storage/store_log.h"
 
 #define TERMINATOR_BYTES 3u /* ".\r\n": part of the wire form, not of the octets of RFC 1939 */
 

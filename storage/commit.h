@@ -9,7 +9,8 @@
  *
  * A log takes hold of the medium with an anchor, an empty batch: when it is opened, and after a
  * failed write in a new segment. It makes void what may have reached the disk of the failed
- * batches, hence only then is their failure told. */
+ * batches, hence only then is their failure told. While the medium takes no anchor either it is
+ * told all the same: then, and only then, a refused message may come back after a restart. */
 #ifndef STORAGE_COMMIT_H
 #define STORAGE_COMMIT_H
 

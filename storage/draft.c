@@ -1,7 +1,7 @@
 #include "storage/draft.h"
 
 #include "base/invariant.h"
-#include "storage/log.h"
+#include "storage/store_log.h"
 
 #include <stddef.h>
 

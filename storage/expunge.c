@@ -1,7 +1,7 @@
 #include "storage/expunge.h"
 
 #include "base/invariant.h"
-#include "storage/log.h"
+#include "storage/store_log.h"
 #include "storage/maildrop.h"
 
 #define IDS_MAX 8192u /* per record: no deletion fills a batch by itself */

@@ -1,7 +1,7 @@
 #include "storage/fetch.h"
 
 #include "base/invariant.h"
-#include "storage/log.h"
+#include "storage/store_log.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,6 +1,6 @@
 /* Finding a message by its id, for tools: numbers ascend from segment to segment, so only one
  * segment has to be read. */
-#include "storage/log.h"
+#include "storage/store_log.h"
 
 #include <stdlib.h>
 

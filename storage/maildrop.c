@@ -1,7 +1,7 @@
 #include "storage/maildrop.h"
 
 #include "base/invariant.h"
-#include "storage/log.h"
+#include "storage/store_log.h"
 
 #include <stdlib.h>
 

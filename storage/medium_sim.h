@@ -31,6 +31,7 @@ struct sim_disk_options {
     uint32_t read_errors_per_million;        /* -EIO */
 };
 
+/* An empty disk; `clock` is the simulation's and outlives it. FULL: no memory. */
 enum status sim_disk_open(struct sim_disk **disk, const struct sim_disk_options *options,
                           struct clock *clock) MUST_CHECK;
 void sim_disk_close(struct sim_disk *disk);
@@ -51,6 +52,7 @@ void sim_disk_damage(struct sim_disk *disk, struct medium_name name, uint64_t of
  * clock jumps there. */
 uint64_t sim_disk_next_ns(const struct sim_disk *disk);
 
+/* Another user of the disk: one per shard, and one to open the store. FULL: no memory. */
 enum status medium_sim_open(struct medium **medium, struct sim_disk *disk) MUST_CHECK;
 
 #endif

@@ -224,7 +224,7 @@ static void report_segment(struct recover *recover, uint32_t shard, struct recov
     if (judged->damaged && judged->missing == 0 && judged->bad_records == 0)
         report(recover, true, shard, number, "its header is damaged", 1);
     if (judged->torn)
-        report(recover, false, shard, number, "a torn tail, never acknowledged, was cut off", 1);
+        report(recover, false, shard, number, "a torn tail, never acknowledged", 1);
     log->stats.corrupt_batches += judged->missing;
     log->stats.corrupt_records += judged->bad_records;
     log->stats.torn_tails += judged->torn;

@@ -2,7 +2,7 @@
 
 #include "base/invariant.h"
 #include "base/log.h"
-#include "storage/log.h"
+#include "storage/store_log.h"
 
 #include <inttypes.h>
 

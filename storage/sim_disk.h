@@ -43,12 +43,15 @@ struct sim_disk {
     const void *writer;
 };
 
+/* The object with this name as readers see it now; NULL: there is none. */
 struct sim_file *sim_disk_find(const struct sim_disk *disk, struct medium_name name);
 /* One user less: frees the file and its space with the last one. */
 void sim_disk_release(struct sim_disk *disk, struct sim_file *file);
 
+/* Of the capacity; UINT64_MAX when that has no limit. */
 uint64_t sim_disk_space_left(const struct sim_disk *disk);
 
+/* Puts an operation under way; it ends at the moment the event says. */
 void sim_disk_start(struct sim_disk *disk, const struct sim_event *event);
 /* Ends the owner's first event that is due by `now_ns` and among the first `started` ever; false
  * when there is none. */

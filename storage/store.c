@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/invariant.h"
 #include "base/log.h"
-#include "storage/log.h"
+#include "storage/store_log.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -97,10 +97,10 @@ static enum status open_identity(struct store *store, struct fault *fault)
 
 static void tell(void *context, bool damage, const char *line)
 {
-    (void)context;
+    const struct store *store = context;
     if (damage)
         log_error("%s", line);
-    else
+    else if (store->mode == STORE_WRITE) /* a reader meets a writer's batch under way */
         log_info("%s", line);
 }
 
@@ -130,6 +130,7 @@ static enum status recover_all(struct store *store, struct fault *fault)
         .repair = store->mode == STORE_WRITE,
         .rebuild = &rebuild,
         .report = tell,
+        .context = store,
     };
     rebuild_init(&rebuild, store->mailboxes, store->options.shards);
     enum status status = recover_logs(&recover, store->logs, &store->logs_count, fault);

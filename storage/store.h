@@ -147,7 +147,8 @@ enum store_flag { /* on disk */
 };
 
 /* Keeps a copy of a piece of the body in wire form. AGAIN: no room now, nothing taken, try at a
- * later turn. FULL, IO: the log can't take it; discard. */
+ * later turn. FULL (also: a piece larger than the staging budget), IO: the log can't take it;
+ * discard. */
 enum status store_stage(struct store_log *log, struct store_draft *draft,
                         struct span piece) MUST_CHECK;
 void store_discard(struct store_log *log, struct store_draft *draft);
@@ -156,12 +157,14 @@ void store_discard(struct store_log *log, struct store_draft *draft);
 uint64_t store_next_id(const struct store_log *log);
 
 /* Puts the message into the open batch and empties the draft (also on FULL and IO, not on AGAIN).
- * OK: `stored` will be called once with `cookie`. AGAIN: no room now, nothing happened. */
+ * OK: `stored` will be called once with `cookie`. AGAIN: no room now, nothing happened (the next id
+ * may be another by the next try). FULL, besides a full medium: an envelope too large for a batch,
+ * more than 65,535 recipients, a tail of several batches. */
 enum status store_append(struct store_log *log, struct store_draft *draft,
                          const struct store_message *message, uint64_t cookie) MUST_CHECK;
 
-/* Once per turn: settle, submit. True when something is waiting that only the next turn can do (the
- * shard must not sleep). */
+/* Once per turn, after the medium was polled (which is the caller's part): settle, submit. True
+ * when something is waiting that only the next turn can do (the shard must not sleep). */
 bool store_turn(struct store_log *log);
 
 /* False while store_append and store_stage would answer AGAIN. */

@@ -3,7 +3,7 @@
  * A verification is a recovery that believes no hint and changes nothing. On the way it notes every
  * good message, every good chunk and every reference to one; then each reference must lead to a
  * chunk, and each link of the index to a message. */
-#include "storage/log.h"
+#include "storage/store_log.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -20,6 +20,7 @@ struct sim_network_options {
     uint32_t connections_max;    /* per net */
 };
 
+/* `clock` is the simulation's and outlives the network. SYSTEM: no memory. */
 enum status sim_network_open(struct sim_network **network,
                              const struct sim_network_options *options,
                              struct clock *clock) MUST_CHECK;

@@ -27,6 +27,7 @@ struct sim_events { /* a binary heap; zeroed memory is an empty one */
     uint32_t count, capacity;
 };
 
+/* Schedules one; the simulation aborts where there is no memory. */
 void sim_events_push(struct sim_events *events, struct sim_event event);
 
 /* The earliest moment, UINT64_MAX when there is none. */
@@ -36,6 +37,7 @@ uint64_t sim_events_next_ns(const struct sim_events *events);
 bool sim_events_pop(struct sim_events *events, uint64_t now_ns, uint64_t sequence,
                     struct sim_event *event);
 
+/* Forgets all that is scheduled. */
 void sim_events_free(struct sim_events *events);
 
 #endif

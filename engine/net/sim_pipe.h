@@ -15,7 +15,9 @@ uint32_t sim_pipe_put(struct sim_pipe *pipe, struct span bytes, uint32_t window_
 /* The oldest bytes, as many as lie together, at most `size_max`. */
 struct span sim_pipe_front(const struct sim_pipe *pipe, uint32_t size_max);
 
+/* The first `size` bytes have arrived. */
 void sim_pipe_consume(struct sim_pipe *pipe, size_t size);
+/* Drops what has not arrived. */
 void sim_pipe_free(struct sim_pipe *pipe);
 
 #endif

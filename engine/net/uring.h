@@ -49,7 +49,8 @@ struct uring_connection {
     uint32_t listed_next, starved_next;
     uint16_t flags; /* enum uring_flag */
     struct kept_list kept;
-    uint8_t reason; /* enum net_close_reason */
+    uint8_t reason;  /* enum net_close_reason */
+    bool one_by_one; /* was paused once: receives one buffer at a time from then on */
 };
 _Static_assert(sizeof(struct uring_connection) == 64, "one cache line per connection");
 

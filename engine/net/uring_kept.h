@@ -35,6 +35,7 @@ struct kept {
     uint32_t held;             /* buffers in all lists */
 };
 
+/* For so many connections; `buffers` outlives it. FULL: no memory. */
 enum status kept_init(struct kept *kept, struct uring_buffers *buffers,
                       uint32_t connections) MUST_CHECK;
 void kept_deinit(struct kept *kept);
@@ -56,6 +57,7 @@ struct span kept_front(const struct kept *kept, const struct kept_list *list, ui
 /* The first `size` (≤ kept_front's) bytes were taken. */
 void kept_consume(struct kept *kept, struct kept_list *list, uint32_t slot, size_t size);
 
+/* The connection ends: gives back whatever is kept of it. */
 void kept_drop(struct kept *kept, struct kept_list *list, uint32_t slot);
 
 #endif

@@ -1,4 +1,7 @@
-/* Receiving: one multishot operation per connection, for as long as the handler keeps up. */
+/* Receiving: one multishot operation per connection, for as long as the handler keeps up. One that
+ * had to be paused sends faster than its bytes find a place: it receives one buffer at a time from
+ * then on, because a multishot receive hands over dozens before it notices that it was cancelled.
+ */
 #include "engine/net/uring.h"
 
 #include <errno.h>
@@ -10,7 +13,10 @@
 void uring_receive_start(struct net_uring *net, struct uring_connection *conn)
 {
     struct io_uring_sqe *sqe = ring_sqe(net->ring);
-    io_uring_prep_recv_multishot(sqe, conn->fd, NULL, 0, 0);
+    if (conn->one_by_one)
+        io_uring_prep_recv(sqe, conn->fd, NULL, 0, 0);
+    else
+        io_uring_prep_recv_multishot(sqe, conn->fd, NULL, 0, 0);
     sqe->flags |= IOSQE_BUFFER_SELECT;
     sqe->buf_group = net->buffers.group;
     uring_tag(net, sqe, URING_RECEIVE, uring_token(net, conn));
@@ -80,6 +86,7 @@ static void keep(struct net_uring *net, struct uring_connection *conn, uint16_t 
                  uint32_t start, uint32_t size)
 {
     conn->flags |= URING_PAUSED;
+    conn->one_by_one = true;
     if (!kept_add(&net->kept, &conn->kept, uring_slot(net, conn), buffer, start, size)) {
         uring_connection_fail(net, conn, ENOMEM, "receive");
         return;

@@ -42,6 +42,7 @@ enum pop3_reply {
     POP3_REPLIES,
 };
 
+/* Appends the line of the table. */
 void pop3_reply(struct output *out, enum pop3_reply reply);
 
 /* Refuses a bad command: the reply, or, when the session has used up config->errors_max, a last one

@@ -1,6 +1,6 @@
 """Many large messages at once: memory stays within its budget, and every message is whole."""
+import concurrent.futures
 import hashlib
-import threading
 
 from cases import FolderCase
 from mailrace import LONG, Server, message, text_of, without_trace
@@ -19,11 +19,8 @@ class Memory(FolderCase):
                 wire.send(message(f'large {number}', b''))
             # Round robin: all of them are half sent for nearly the whole time.
             parts = [wires[start::4] for start in range(4)]
-            threads = [threading.Thread(target=self.pour, args=(part, block)) for part in parts]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
+            with concurrent.futures.ThreadPoolExecutor(len(parts)) as pool:
+                list(pool.map(lambda part: self.pour(part, block), parts))
             for wire in wires:
                 wire.send(b'.\r\n')
             for wire in wires:

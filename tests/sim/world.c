@@ -6,9 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-extern const struct smtp_host door_smtp_host;
-extern const struct pop3_host door_pop3_host;
-
 enum { CONNECTIONS = 64, EPOCH_S = 1700000000 };
 
 static uint64_t world_monotonic(void *context)

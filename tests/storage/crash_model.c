@@ -35,8 +35,7 @@ static void look(struct model *model, uint8_t found[][MODEL_MAILBOXES])
             ck_assert_uint_eq(found[message_number(model, message)][m]++, 0);
             octets += store_link_octets(link);
             if (m == 0 || link->place == 0)
-                ck_assert(
-                    store_bed_has_body(model->bed, link, message->body, message->bytes));
+                ck_assert(store_bed_has_body(model->bed, link, message->body, message->bytes));
         }
         ck_assert_uint_eq(octets, drop->octets);
         store_maildrop_free(drop);
@@ -115,8 +114,7 @@ static void append(struct model *model, uint32_t shard, size_t bytes)
     uint64_t id = store_next_id(bed->logs[shard]);
     uint32_t number = model->count;
     struct model_message *message = new_message(model, number, bytes, id);
-    enum status status =
-        store_bed_append(bed, shard, number, bytes, message->mailboxes, number);
+    enum status status = store_bed_append(bed, shard, number, bytes, message->mailboxes, number);
     if (status == STATUS_AGAIN)
         model->count--;
     else if (status != STATUS_OK)
@@ -226,7 +224,7 @@ void model_learn(struct model *model)
     struct store_bed *bed = model->bed;
     for (uint32_t i = 0; i < model->count; i++) {
         struct model_message *message = &model->messages[i];
-        if (message->state != MODEL_IN_THE_AIR || !bed->stored[i].ended)
+        if (message->state != MODEL_IN_THE_AIR || !bed->stored[i].ended || bed->stored[i].unsure)
             continue;
         ck_assert_uint_eq(bed->stored[i].id, message->id);
         message->state = bed->stored[i].status == STATUS_OK ? MODEL_STORED : MODEL_REFUSED;

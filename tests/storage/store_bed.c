@@ -1,5 +1,6 @@
 #include "tests/storage/store_bed.h"
 
+#include "storage/store_log.h"
 #include "tests/check_main.h"
 
 #include <stdio.h>
@@ -68,7 +69,13 @@ static void bed_stored_event(void *context, uint64_t cookie, uint64_t id, enum s
     struct store_bed *bed = context;
     ck_assert_uint_lt(cookie, BED_STORED_MAX);
     ck_assert(!bed->stored[cookie].ended);
-    bed->stored[cookie] = (struct bed_stored){.id = id, .status = status, .ended = true};
+    const struct store_log *log = bed->logs[link_shard(id)];
+    bed->stored[cookie] = (struct bed_stored){
+        .id = id,
+        .status = status,
+        .ended = true,
+        .unsure = status != STATUS_OK && log && log->commit.refusal != STATUS_OK,
+    };
 }
 
 static void bed_expunged(void *context, uint64_t cookie, enum status status)
@@ -281,11 +288,10 @@ bool store_bed_has_body(struct store_bed *bed, const struct store_link *link, ui
     uint64_t header_bytes;
     size_t trace = sizeof(trace_text) - 1;
     enum status status = store_bed_fetch(bed, 0, link, &wire, &header_bytes);
-    bool same = status == STATUS_OK && wire.size == trace + body.size &&
-                memcmp(wire.data, trace_text, trace) == 0 &&
-                span_equal(span_from(wire, trace), body) &&
-                header_bytes == trace + sizeof(header_text) - 1 &&
-                store_link_octets(link) == wire.size - 3;
+    bool same =
+        status == STATUS_OK && wire.size == trace + body.size &&
+        memcmp(wire.data, trace_text, trace) == 0 && span_equal(span_from(wire, trace), body) &&
+        header_bytes == trace + sizeof(header_text) - 1 && store_link_octets(link) == wire.size - 3;
     free((void *)(uintptr_t)wire.data);
     free((void *)(uintptr_t)body.data);
     return same;

@@ -13,6 +13,7 @@ struct bed_stored { /* what `stored` said about a cookie */
     uint64_t id;
     enum status status;
     bool ended;
+    bool unsure; /* refused while nothing at all could be written: it may come back */
 };
 
 struct store_bed {

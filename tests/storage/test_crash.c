@@ -16,9 +16,9 @@ struct weather { /* what the disk is like */
 };
 
 static const struct weather weathers[] = {
-    {.name = "crashes", .seeds = 60},
-    {.name = "failing writes", .seeds = 60, .write_errors_per_million = 20000},
-    {.name = "a small disk", .seeds = 20, .capacity_bytes = 3u << 20},
+    {.name = "crashes", .seeds = 40},
+    {.name = "failing writes", .seeds = 40, .write_errors_per_million = 20000},
+    {.name = "a small disk", .seeds = 15, .capacity_bytes = 3u << 20},
 };
 
 static void live(struct model *model)
@@ -47,11 +47,10 @@ static void run(const struct weather *weather, uint64_t seed)
 {
     static struct store_bed bed;
     struct model *model = calloc(1, sizeof(*model));
-    store_bed_init(&bed, &(struct sim_disk_options){
-                             .seed = seed,
-                             .latency_ns_min = 10000,
-                             .latency_ns_max = 2000000,
-                             .capacity_bytes = weather->capacity_bytes});
+    store_bed_init(&bed, &(struct sim_disk_options){.seed = seed,
+                                                    .latency_ns_min = 10000,
+                                                    .latency_ns_max = 2000000,
+                                                    .capacity_bytes = weather->capacity_bytes});
     model->bed = &bed;
     store_bed_open(&bed); /* creating a store may fail, and then that is all */
     store_bed_close(&bed);
@@ -70,11 +69,13 @@ static void run(const struct weather *weather, uint64_t seed)
 
 START_TEST(promises_are_kept)
 {
-    const char *chosen = getenv("SEED");
+    /* SEED=n: only that one, SEEDS=n: so many. */
+    const char *chosen = getenv("SEED"), *many = getenv("SEEDS");
     const struct weather *weather = &weathers[_i];
     log_set_level(LOG_LEVEL_ERROR - 1);
     uint64_t first = chosen ? strtoull(chosen, NULL, 10) : 0;
-    for (uint64_t seed = first; seed < (chosen ? first + 1 : weather->seeds); seed++) {
+    uint64_t count = chosen ? 1 : many ? strtoull(many, NULL, 10) : weather->seeds;
+    for (uint64_t seed = first; seed < first + count; seed++) {
         if (getenv("VERBOSE"))
             fprintf(stderr, "%s: seed %llu\n", weather->name, (unsigned long long)seed);
         run(weather, seed);

@@ -37,12 +37,10 @@ START_TEST(every_flipped_bit_is_seen)
     uint8_t *bytes = (uint8_t *)&made;
     for (size_t bit = 0; bit < sizeof(made) * 8; bit++) {
         bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
-        ck_assert_int_eq(identity_parse(span_of(bytes, sizeof(made)), &read, NULL),
-                         STATUS_CORRUPT);
+        ck_assert_int_eq(identity_parse(span_of(bytes, sizeof(made)), &read, NULL), STATUS_CORRUPT);
         bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
     }
-    ck_assert_int_eq(identity_parse(span_of(bytes, sizeof(made) - 1), &read, NULL),
-                     STATUS_CORRUPT);
+    ck_assert_int_eq(identity_parse(span_of(bytes, sizeof(made) - 1), &read, NULL), STATUS_CORRUPT);
 }
 END_TEST
 

@@ -20,11 +20,8 @@ START_TEST(ids_as_text)
         uint64_t id;
         const char *text;
     } cases[] = {
-        {0, "0000000000000"},
-        {1, "0000000000001"},
-        {31, "000000000000Z"},
-        {1ull << 52, "0040000000000"},
-        {UINT64_MAX, "FZZZZZZZZZZZZ"},
+        {0, "0000000000000"},          {1, "0000000000001"},          {31, "000000000000Z"},
+        {1ull << 52, "0040000000000"}, {UINT64_MAX, "FZZZZZZZZZZZZ"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         char text[STORE_ID_TEXT_BYTES];
@@ -39,8 +36,8 @@ END_TEST
 
 START_TEST(what_is_no_id)
 {
-    static const char *const cases[] = {"", "000000000000", "00000000000000", "G000000000000",
-                                        "000000000000U", "00000000000a0"};
+    static const char *const cases[] = {
+        "", "000000000000", "00000000000000", "G000000000000", "000000000000U", "00000000000a0"};
     uint64_t id = 5;
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
         ck_assert(!store_id_parse(span_text(cases[i]), &id));

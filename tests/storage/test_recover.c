@@ -74,7 +74,7 @@ START_TEST(every_byte)
 {
     struct store_stats stats;
     write_store(true);
-    for (uint64_t at = 0; at < used_bytes; at += at % 4096 < 1024 ? 1 : 61) {
+    for (uint64_t at = 0; at < used_bytes; at += at % 4096 < 100 ? 1 : at % 4096 < 1000 ? 9 : 601) {
         uint8_t xor = (uint8_t)(1 << at % 8);
         damage(at, xor);
         uint32_t found = look(&stats);

@@ -27,10 +27,19 @@ LAYERS = {
 TESTED_BY = {
     'engine/door_pop3.c': 'tests/sim/sim.c',
     'engine/door_smtp.c': 'tests/sim/sim.c',
+    'engine/net/sim_end.c': 'tests/engine/net/test_net.c',
+    'engine/net/sim_listener.c': 'tests/engine/net/test_net.c',
+    'engine/net/sim_network.c': 'tests/engine/net/test_net_sim.c',
+    'engine/net/uring_connect.c': 'tests/engine/net/test_net.c',
+    'engine/net/uring_connection.c': 'tests/engine/net/test_net.c',
+    'engine/net/uring_listener.c': 'tests/engine/net/test_net_uring.c',
+    'engine/net/uring_receive.c': 'tests/engine/net/test_net_uring.c',
+    'engine/net/uring_send.c': 'tests/engine/net/test_net.c',
     'engine/privileges.c': 'tests/e2e/test_newcomer.py',
     'engine/service.c': 'tests/e2e/test_signals.py',
     'engine/session.c': 'tests/sim/sim.c',
     'engine/shard.c': 'tests/sim/sim.c',
+    'engine/worker.c': 'tests/e2e/test_signals.py',
 }
 
 BANNED = {

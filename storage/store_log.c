@@ -1,4 +1,4 @@
-#include "storage/log.h"
+#include "storage/store_log.h"
 
 #include "base/clock.h"
 #include "base/invariant.h"

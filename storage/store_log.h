@@ -4,8 +4,8 @@
  * medium), settle (what ended batches mean), staging (messages in pieces), expunges, fetches. Only
  * the shard's thread touches them. The store is written while it is opened and then only read,
  * except that each shard's thread owns its mailboxes. */
-#ifndef STORAGE_LOG_H
-#define STORAGE_LOG_H
+#ifndef STORAGE_STORE_LOG_H
+#define STORAGE_STORE_LOG_H
 
 #include "storage/commit.h"
 #include "storage/draft.h"
@@ -24,8 +24,7 @@ struct store {
     struct identity identity;
     uint32_t record_seed;
     uint32_t logs_count;         /* on disk when the store was opened */
-    uint32_t logs_capacity;      /* ≥ shards of this run */
-    struct recovered *logs;      /* logs_capacity */
+    struct recovered *logs;      /* STORE_SHARDS_MAX */
     struct mailboxes *mailboxes; /* one index per shard of this run */
 };
 

@@ -1,0 +1,157 @@
+#include "storage/commit.h"
+
+#include "base/log.h"
+#include "storage/store_log.h"
+#include "tests/check_main.h"
+#include "tests/storage/store_bed.h"
+
+static struct store_bed bed;
+
+static void open_bed(void)
+{
+    log_set_level(LOG_LEVEL_ERROR - 1);
+    store_bed_init(&bed, &(struct sim_disk_options){
+                             .seed = 9, .latency_ns_min = 1000, .latency_ns_max = 500000});
+}
+
+static void close_bed(void)
+{
+    store_bed_close(&bed);
+    store_bed_deinit(&bed);
+}
+
+static void turns(int count)
+{
+    while (count-- > 0)
+        store_bed_turn(&bed);
+}
+
+/* While one batch is in flight the next one fills. */
+START_TEST(messages_share_a_commit)
+{
+    store_bed_open(&bed);
+    turns(10);
+    uint64_t before = store_log_counters(bed.logs[0])->batches;
+    for (uint32_t i = 0; i < 30; i++)
+        ck_assert_int_eq(store_bed_append(&bed, 0, i, 500, "a", i), STATUS_OK);
+    store_turn(bed.logs[0]);
+    for (uint32_t i = 30; i < 60; i++)
+        ck_assert_int_eq(store_bed_append(&bed, 0, i, 500, "a", i), STATUS_OK);
+    store_bed_wait(&bed, 59);
+    ck_assert_uint_eq(store_log_counters(bed.logs[0])->batches - before, 2);
+    ck_assert_uint_eq(store_log_counters(bed.logs[0])->messages, 60);
+}
+END_TEST
+
+/* With several batches in flight, endings are told in the order of appending. */
+START_TEST(order_is_kept_at_any_depth)
+{
+    bed.options.commit_depth = 1 + (uint32_t)_i;
+    store_bed_open(&bed);
+    uint32_t appended = 0, told = 0, most = 0;
+    while (told < 300) {
+        while (appended < 300 &&
+               store_bed_append(&bed, 0, appended, 9000, "a", appended) == STATUS_OK)
+            appended++;
+        store_bed_turn(&bed);
+        if (bed.logs[0]->commit.flights > most)
+            most = bed.logs[0]->commit.flights;
+        for (; told < appended && bed.stored[told].ended; told++)
+            ck_assert_int_eq(bed.stored[told].status, STATUS_OK);
+        for (uint32_t i = told; i < appended; i++)
+            if (bed.stored[i].ended)
+                ck_abort_msg("message %u before %u", i, told);
+    }
+    ck_assert_uint_eq(most, bed.options.commit_depth);
+}
+END_TEST
+
+/* A failed write: its messages are refused, the log moves, and what was refused never comes back.
+ */
+START_TEST(a_failed_write_is_refused_for_ever)
+{
+    store_bed_open(&bed);
+    turns(20);
+    ck_assert_int_eq(store_bed_put(&bed, 0, 0, 5000, "a", 0), STATUS_OK);
+    uint32_t segment = bed.logs[0]->commit.segment->number;
+    ck_assert_int_eq(store_bed_append(&bed, 0, 1, 5000, "a", 1), STATUS_OK);
+    sim_disk_set_errors(bed.disk, 1000000, 0);
+    store_turn(bed.logs[0]);
+    sim_disk_set_errors(bed.disk, 0, 0);
+    store_bed_wait(&bed, 1);
+    ck_assert_int_eq(bed.stored[1].status, STATUS_IO);
+    ck_assert_uint_gt(bed.logs[0]->commit.segment->number, segment);
+    ck_assert_int_eq(store_bed_put(&bed, 0, 2, 5000, "a", 2), STATUS_OK);
+    for (int round = 0; round < 2; round++) {
+        struct maildrop *drop = store_bed_peek(&bed, 'a');
+        ck_assert_uint_eq(drop->count, 2);
+        ck_assert(store_bed_has_body(&bed, &drop->links[1], 2, 5000));
+        store_maildrop_free(drop);
+        store_bed_crash(&bed);
+        store_bed_open(&bed);
+    }
+}
+END_TEST
+
+/* A full disk: mail is refused, deletions go on, and when there is space mail does, too. */
+START_TEST(a_full_disk)
+{
+    uint32_t number = 0;
+    char line[256];
+    enum status status;
+    store_bed_open(&bed);
+    turns(20);
+    sim_disk_set_capacity(bed.disk, (1 << 20) + 8192);
+    while ((status = store_bed_put(&bed, 0, number, 8000, "a", number)) == STATUS_OK)
+        number++;
+    ck_assert_int_eq(status, STATUS_FULL);
+    ck_assert(store_has_room(bed.logs[0]));
+    ck_assert_uint_ge(number, 60);
+    ck_assert_int_eq(store_bed_expunge(&bed, 'a', 7), STATUS_OK);
+    ck_assert_uint_eq(store_bed_count(&bed, 'a'), number - 3);
+    store_bed_crash(&bed);
+    store_bed_open(&bed);
+    ck_assert_uint_eq(store_bed_count(&bed, 'a'), number - 3);
+    ck_assert_int_eq(store_bed_put(&bed, 0, 900, 8000, "a", 900), STATUS_FULL);
+    sim_disk_set_capacity(bed.disk, 0);
+    bed.now_ns += 2 * NS_PER_S;
+    turns(20);
+    ck_assert_int_eq(store_bed_put(&bed, 0, 900, 8000, "a", 900), STATUS_OK);
+    ck_assert_msg(store_bed_verify(&bed, line) == STATUS_OK, "%s", line);
+}
+END_TEST
+
+/* A disk on which nothing can be written: refused, told so, and again when it is well. */
+START_TEST(a_dead_disk)
+{
+    store_bed_open(&bed);
+    turns(20);
+    sim_disk_set_errors(bed.disk, 1000000, 0);
+    ck_assert_int_eq(store_bed_put(&bed, 0, 0, 500, "a", 0), STATUS_IO);
+    turns(50);
+    ck_assert_int_eq(store_bed_append(&bed, 0, 1, 500, "a", 1), STATUS_IO);
+    for (int i = 0; i < 20; i++) {
+        bed.now_ns += NS_PER_S;
+        turns(10);
+    }
+    sim_disk_set_errors(bed.disk, 0, 0);
+    bed.now_ns += 2 * NS_PER_S;
+    turns(50);
+    ck_assert_int_eq(store_bed_put(&bed, 0, 1, 500, "a", 1), STATUS_OK);
+    ck_assert_uint_eq(store_bed_count(&bed, 'a'), 1);
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *suite = suite_create("commit");
+    TCase *tcase = tcase_create("commit");
+    tcase_add_checked_fixture(tcase, open_bed, close_bed);
+    tcase_add_test(tcase, messages_share_a_commit);
+    tcase_add_loop_test(tcase, order_is_kept_at_any_depth, 0, 4);
+    tcase_add_test(tcase, a_failed_write_is_refused_for_ever);
+    tcase_add_test(tcase, a_full_disk);
+    tcase_add_test(tcase, a_dead_disk);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}

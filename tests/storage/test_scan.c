@@ -1,0 +1,186 @@
+#include "storage/scan.h"
+
+#include "tests/check_main.h"
+#include "tests/storage/medium_bed.h"
+
+#include <stdlib.h>
+
+#define BLOCKS 64
+
+static const uint8_t store[16] = "0123456789abcdef";
+static struct medium_bed bed;
+static struct link_names names;
+static struct medium_object *object;
+static _Alignas(4096) uint8_t block[8192];
+static uint32_t seen;
+
+static void open_bed(void)
+{
+    medium_bed_open_sim(&bed, &(struct sim_disk_options){.seed = 1});
+    ck_assert_int_eq(link_names_init(&names), STATUS_OK);
+    ck_assert_int_eq(medium_prepare_wait(bed.medium, 0, BLOCKS * 4096), 0);
+    ck_assert_int_eq(medium_adopt_wait(bed.medium, 0, 1), 0);
+    object = must_open(bed.medium, segment_name(0, 1));
+    segment_header_seal(block, store, segment_name(0, 1), 77);
+    ck_assert_int_eq(medium_write_wait(bed.medium, object, block, 4096, 0), 4096);
+    seen = 0;
+}
+
+static void close_bed(void)
+{
+    bed.medium->calls->close(bed.medium, object);
+    link_names_deinit(&names);
+    medium_bed_close(&bed);
+}
+
+/* A batch of one record at a block; big ones take two blocks. */
+static void put(uint32_t at, uint64_t sequence, bool big, uint16_t flags)
+{
+    struct record_header record = {.type = RECORD_CHUNK, .lsn = sequence, .body_bytes = 100};
+    if (big)
+        record.body_bytes = 5000;
+    memset(block, 'x', sizeof(block));
+    record_seal(block + BATCH_HEADER_BYTES, &record, 0);
+    struct batch_header header = {
+        .epoch = 77,
+        .sequence = sequence,
+        .first_lsn = sequence,
+        .segment = 1,
+        .block = at,
+        .used = BATCH_HEADER_BYTES + (uint32_t)record_size(record.body_bytes),
+        .records = 1,
+        .flags = flags,
+    };
+    batch_seal(block, &header);
+    ck_assert_int_eq(medium_write_wait(bed.medium, object, block, header.bytes, at * 4096ull),
+                     header.bytes);
+}
+
+static void count(void *context, const struct record *record, uint32_t segment, uint32_t slot)
+{
+    ck_assert_ptr_null(context);
+    ck_assert_uint_eq(segment, 1);
+    ck_assert_uint_eq(slot % 512, BATCH_HEADER_BYTES / 8);
+    seen += record->header.type == RECORD_CHUNK;
+}
+
+static struct scan scan_all(bool thorough)
+{
+    struct scan scan = {
+        .medium = bed.medium,
+        .object = object,
+        .name = segment_name(0, 1),
+        .store = store,
+        .names = &names,
+        .window = malloc(SCAN_WINDOW_BYTES),
+        .thorough = thorough,
+        .record = count,
+    };
+    ck_assert_int_eq(scan_segment(&scan), STATUS_OK);
+    free(scan.window);
+    return scan;
+}
+
+static void expect(struct scan *scan, const uint64_t *sequences, uint32_t sequence_count)
+{
+    ck_assert_uint_eq(scan->count, sequence_count);
+    for (uint32_t i = 0; i < sequence_count; i++)
+        ck_assert_uint_eq(scan->batches[i].header.sequence, sequences[i]);
+    scan_deinit(scan);
+}
+
+START_TEST(batches_and_gaps)
+{
+    put(1, 1, false, 0);
+    put(2, 2, true, 0);
+    put(6, 5, false, 0);
+    put(63, 9, false, 0);
+    struct scan scan = scan_all(false);
+    ck_assert_int_eq(scan.check, SEGMENT_GOOD);
+    ck_assert(!scan.leftovers);
+    ck_assert_uint_eq(seen, 4);
+    expect(&scan, (const uint64_t[]){1, 2, 5, 9}, 4);
+}
+END_TEST
+
+START_TEST(leftovers_and_bad_records)
+{
+    put(1, 1, false, 0);
+    put(2, 2, true, 0);
+    sim_disk_damage(bed.disk, segment_name(0, 1), 3 * 4096 + 10, 1);
+    sim_disk_damage(bed.disk, segment_name(0, 1), 10 * 4096 + 10, 1);
+    struct scan scan = scan_all(false);
+    ck_assert(scan.leftovers);
+    ck_assert_uint_eq(scan.batches[0].bad, 0);
+    ck_assert_uint_eq(scan.batches[1].bad, 1);
+    ck_assert_uint_eq(seen, 1);
+    expect(&scan, (const uint64_t[]){1, 2}, 2);
+}
+END_TEST
+
+/* The epoch comes from the first batch when the header is gone, and from nowhere else. */
+START_TEST(a_damaged_header)
+{
+    put(1, 1, false, 0);
+    put(2, 2, false, 0);
+    sim_disk_damage(bed.disk, segment_name(0, 1), 40, 1);
+    struct scan scan = scan_all(false);
+    ck_assert_int_eq(scan.check, SEGMENT_BAD);
+    ck_assert_uint_eq(scan.epoch, 77);
+    expect(&scan, (const uint64_t[]){1, 2}, 2);
+    sim_disk_damage(bed.disk, segment_name(0, 1), 4096, 1);
+    scan = scan_all(false);
+    expect(&scan, NULL, 0);
+}
+END_TEST
+
+START_TEST(blocks_that_can_not_be_read)
+{
+    put(1, 1, false, 0);
+    sim_disk_set_errors(bed.disk, 0, 1000000);
+    struct scan scan = scan_all(false);
+    ck_assert_uint_eq(scan.unreadable, BLOCKS);
+    expect(&scan, NULL, 0);
+    sim_disk_set_errors(bed.disk, 0, 0);
+    scan = scan_all(false);
+    ck_assert_uint_eq(scan.unreadable, 0);
+    expect(&scan, (const uint64_t[]){1}, 1);
+}
+END_TEST
+
+START_TEST(dropping_from_the_hint)
+{
+    struct scan scan = {.hint = {.size = 0}};
+    struct scan_batch batches[] = {{.hint_start = 128, .hint_end = 132},
+                                   {.hint_start = 132, .hint_end = 138},
+                                   {.hint_start = 138, .hint_end = 140}};
+    uint8_t bytes[140];
+    memset(bytes, 'a', 132);
+    memset(bytes + 132, 'b', 6);
+    memset(bytes + 138, 'c', 2);
+    scan.batches = batches;
+    scan.hint.bytes = bytes;
+    scan.hint.size = sizeof(bytes);
+    scan_drop_hint(&scan, 1);
+    ck_assert_uint_eq(scan.hint.size, 134);
+    ck_assert_mem_eq(bytes + 128, "aaaacc", 6);
+    scan_drop_hint(&scan, 1);
+    scan_drop_hint(&scan, 0);
+    ck_assert_uint_eq(scan.hint.size, 130);
+    ck_assert_mem_eq(bytes + 128, "cc", 2);
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *suite = suite_create("scan");
+    TCase *tcase = tcase_create("scan");
+    tcase_add_checked_fixture(tcase, open_bed, close_bed);
+    tcase_add_test(tcase, batches_and_gaps);
+    tcase_add_test(tcase, leftovers_and_bad_records);
+    tcase_add_test(tcase, a_damaged_header);
+    tcase_add_test(tcase, blocks_that_can_not_be_read);
+    tcase_add_test(tcase, dropping_from_the_hint);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
