@@ -137,6 +137,7 @@ static void wait_for_progress(struct session *session)
     else
         shard->last_waiting->next_waiting = session;
     shard->last_waiting = session;
+    shard->waiting_count++;
 }
 
 void session_wait(struct session *session)
@@ -269,6 +270,7 @@ static void stop_waiting(struct session *session)
         before->next_waiting = session->next_waiting;
     if (shard->last_waiting == session)
         shard->last_waiting = before;
+    shard->waiting_count--;
 }
 
 static void session_closed(void *context, enum net_close_reason reason)

@@ -65,8 +65,8 @@ static void serve_crossing(struct shard *shard, struct crossing *crossing)
         crossing->maildrop = NULL;
         crossing->status = STATUS_OK;
         break;
-    case CROSSING_PASSWORD: /* auth's, and answered by it */
-        INVARIANT(crossing->kind != CROSSING_PASSWORD);
+    case CROSSING_PASSWORD:
+        INVARIANT(!"passwords are checked by auth");
     }
     crossing->answered = true;
     mesh_send_crossing(shard->mesh, crossing->home, crossing);
@@ -90,24 +90,28 @@ static void fire(void *context, struct timer *timer)
     session_expired((struct session *)(void *)((uint8_t *)timer - offsetof(struct session, timer)));
 }
 
-/* Sessions that waited for room try again once something has been given back: the longest waiting
- * first, a few per turn, and only while the log has room: every try in vain scans its bytes again.
- */
+static bool may_retry(const struct shard *shard)
+{
+    return shard->tries_left > 0 && shard->waiting != NULL && store_has_room(shard->log);
+}
+
+/* Sessions that waited for room try again, once each, when something has been given back: the
+ * longest waiting first, a few per turn, and only while the log has room: every try in vain scans
+ * its bytes again. */
 static void retry_waiting(struct shard *shard)
 {
-    if (shard->waiting == NULL || shard->progress == shard->progress_tried)
-        return;
-    struct session *session = NULL, *last = shard->last_waiting;
-    uint32_t tries = 0;
-    while (session != last && tries < RETRIES_PER_TURN && store_has_room(shard->log)) {
-        session = shard->waiting;
+    if (shard->progress != shard->progress_tried) {
+        shard->progress_tried = shard->progress;
+        shard->tries_left = shard->waiting_count;
+    }
+    for (uint32_t tries = 0; tries < RETRIES_PER_TURN && may_retry(shard); tries++) {
+        struct session *session = shard->waiting;
         shard->waiting = session->next_waiting;
+        shard->waiting_count--;
+        shard->tries_left--;
         session->flags &= (uint8_t)~SESSION_WAITING;
         session_pump(session);
-        tries++;
     }
-    if (tries < RETRIES_PER_TURN)
-        shard->progress_tried = shard->progress;
 }
 
 /* The log may have room again without any message having ended: a batch of chunks was written, or
@@ -158,7 +162,8 @@ static void shut_sessions(struct shard *shard)
 
 static uint64_t sleep_ns(struct shard *shard, uint64_t wait_ns)
 {
-    if (shard->busy || (shard->waiting && shard->progress != shard->progress_tried))
+    if (shard->busy || may_retry(shard) ||
+        (shard->waiting && shard->progress != shard->progress_tried))
         return 0;
     uint64_t next_ms = timer_wheel_next_ms(&shard->timers);
     uint64_t now_ms = shard_now_ms(shard);

@@ -25,6 +25,8 @@ struct shard {
     bool had_room;
     struct session *dirty;
     struct session *waiting, *last_waiting; /* in the order they began to wait */
+    uint32_t waiting_count;
+    uint32_t tries_left; /* of the waiting, since the last progress */
     struct clock_date_cache date;
     struct session_listener listeners[SHARD_LISTENERS_MAX];
     uint32_t listeners_count;

@@ -213,7 +213,8 @@ void workers_await_turns(struct workers *workers)
     const struct timespec moment = {.tv_nsec = NS_PER_MS};
     for (uint32_t i = 0; i < workers->count; i++) {
         struct worker *worker = &workers->list[i];
-        for (uint64_t now = atomic_load(&worker->turns); atomic_load(&worker->turns) == now;) {
+        uint64_t turns = atomic_load(&worker->turns);
+        while (atomic_load(&worker->turns) == turns) {
             worker->net->calls->wake(worker->net);
             nanosleep(&moment, NULL);
         }

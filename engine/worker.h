@@ -48,7 +48,7 @@ struct workers { /* filled in by the service up to `count`; the rest zero but fo
     enum phase phase; /* guarded by lock */
     atomic_bool stop;
     _Atomic uint32_t drained;
-    _Atomic uint32_t waking; /* threads that may still wake workers: the main one, and themselves */
+    _Atomic uint32_t waking; /* threads that may still wake workers: these, and the main one */
 };
 
 /* Starts the threads; each opens its ring, its network and its listeners. */

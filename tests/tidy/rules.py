@@ -35,8 +35,6 @@ TESTED_BY = {
     'engine/net/uring_listener.c': 'tests/engine/net/test_net_uring.c',
     'engine/net/uring_receive.c': 'tests/engine/net/test_net_uring.c',
     'engine/net/uring_send.c': 'tests/engine/net/test_net.c',
-    'engine/privileges.c': 'tests/e2e/test_newcomer.py',
-    'engine/service.c': 'tests/e2e/test_signals.py',
     'engine/worker.c': 'tests/e2e/test_signals.py',
 }
 
