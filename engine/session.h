@@ -9,6 +9,8 @@
 
 #include "base/blocks.h"
 #include "base/timer_wheel.h"
+#include "engine/http/session.h"
+#include "engine/metrics.h"
 #include "engine/pop3/session.h"
 #include "engine/shard.h"
 #include "engine/smtp/session.h"
@@ -19,6 +21,7 @@ enum session_wish { SESSION_GO_ON, SESSION_CLOSE };
 
 struct door {
     const char *name;
+    enum door_kind kind;
     uint32_t
         unsent_bytes_max; /* output the peer has not taken before the session is made to wait */
     /* False: no room for what the protocol needs; nothing was taken. */
@@ -40,7 +43,7 @@ struct door {
     bool (*close)(struct session *session);
 };
 
-extern const struct door door_smtp, door_lmtp, door_pop3;
+extern const struct door door_smtp, door_lmtp, door_pop3, door_metrics;
 
 enum session_flag {
     SESSION_PAUSED = 1 << 0,    /* consumed less than it got: net_resume is owed */
@@ -65,6 +68,14 @@ struct session_pop3 {
     struct span piece;        /* what is left to send of the present piece */
 };
 
+#define SCRAPES_MAX 16 /* sessions of the metrics door that are served at once */
+
+struct session_metrics {
+    struct http_session session;
+    struct metrics_page page;
+    uint32_t opened_ms; /* low bits */
+};
+
 struct session {
     struct shard *shard;
     const struct door *door;
@@ -78,6 +89,7 @@ struct session {
     uint16_t under_way;          /* messages appended and not yet answered */
     uint8_t flags;
     union {
+        struct session_metrics *metrics; /* from the shard's pool; NULL: too many are open */
         struct {
             struct smtp_session session;
             struct store_draft *draft; /* from the shard's pool while a message arrives in pieces */

@@ -1,11 +1,25 @@
 #include "engine/shard.h"
 
+#include "base/counters.h"
 #include "base/invariant.h"
 #include "engine/shard_state.h"
 
 #include <stdlib.h>
 
 enum { RETRIES_PER_TURN = 16 };
+
+static const struct door *const doors[DOOR_KINDS] = {
+    [DOOR_SMTP] = &door_smtp,
+    [DOOR_LMTP] = &door_lmtp,
+    [DOOR_POP3] = &door_pop3,
+    [DOOR_METRICS] = &door_metrics,
+};
+
+const char *door_name(enum door_kind kind)
+{
+    INVARIANT(kind < DOOR_KINDS);
+    return doors[kind]->name;
+}
 
 /* ------------------------------------------------------------------------- from the store ---- */
 
@@ -216,11 +230,14 @@ static enum status init_pools(struct shard *shard)
         status = pool_init(&shard->pop3_sessions, sizeof(struct session_pop3), connections);
     if (status == STATUS_OK)
         status = pool_init(&shard->drafts, sizeof(struct store_draft), connections);
+    if (status == STATUS_OK && shard->config->metrics != NULL && shard->index == 0)
+        status = pool_init(&shard->scrapes, sizeof(struct session_metrics), SCRAPES_MAX);
     return status;
 }
 
 static void free_shard(struct shard *shard)
 {
+    pool_deinit(&shard->scrapes);
     pool_deinit(&shard->drafts);
     pool_deinit(&shard->pop3_sessions);
     pool_deinit(&shard->sessions);
@@ -250,8 +267,6 @@ enum status shard_listen(struct shard *shard, enum door_kind kind, const union n
                          const struct net_listener_options *options, union net_address *bound,
                          struct fault *fault)
 {
-    static const struct door *const doors[DOOR_KINDS] = {
-        [DOOR_SMTP] = &door_smtp, [DOOR_LMTP] = &door_lmtp, [DOOR_POP3] = &door_pop3};
     if (shard->listeners_count == SHARD_LISTENERS_MAX)
         return fault_set(fault, STATUS_USAGE, "more than %d listeners", SHARD_LISTENERS_MAX);
     struct session_listener *listener = &shard->listeners[shard->listeners_count];
@@ -297,6 +312,13 @@ void shard_close(struct shard *shard)
 const struct shard_counters *shard_counters(const struct shard *shard)
 {
     return &shard->counters;
+}
+
+void shard_read(const struct shard *shard, struct shard_figures *figures)
+{
+    counters_copy(&shard->counters, sizeof figures->counters, &figures->counters);
+    shard->net->calls->counters(shard->net, &figures->net);
+    counters_copy(store_log_counters(shard->log), sizeof figures->store, &figures->store);
 }
 
 uint32_t shard_sessions(const struct shard *shard)

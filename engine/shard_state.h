@@ -16,6 +16,7 @@ struct shard {
     struct pool sessions;        /* struct session */
     struct pool pop3_sessions;   /* struct session_pop3 */
     struct pool drafts;          /* struct store_draft */
+    struct pool scrapes;         /* struct session_metrics, at the shard that has that door */
     struct store_draft no_draft; /* of messages that arrive whole: always empty */
     struct timer_wheel timers;
     uint64_t now_ns, wall_ns; /* read once per turn, at its first event: see shard_tell_time */
