@@ -67,6 +67,9 @@ static void print_start(const struct service *service)
         char text[NET_ADDRESS_TEXT_BYTES];
         log_info("listening %s %s", door_name(options->listeners[i].door),
                  net_address_text(&service->workers.bound[i], text));
+        if (options->listeners[i].door == DOOR_METRICS &&
+            !net_address_is_loopback(&options->listeners[i].address))
+            log_warning("metrics are open to everybody who reaches %s", text);
     }
     log_info("%u shard%s, store %s, %s", service->workers.count,
              service->workers.count == 1 ? "" : "s", options->store_directory,
