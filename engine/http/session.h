@@ -35,6 +35,7 @@ struct http_session {
     struct http_request request;
 };
 
+/* Nothing is said before the client has spoken. */
 void http_open(struct http_session *session, const struct http_config *config, void *owner);
 
 /* Needs HTTP_REPLY_BYTES_MAX of room; consumes all of the input. While the state is HTTP_SENDING
