@@ -85,7 +85,6 @@ static bool close(struct session *session)
 
 const struct door door_metrics = {
     .name = "metrics",
-    .kind = DOOR_METRICS,
     .unsent_bytes_max = 65536,
     .open = open,
     .feed = feed,

@@ -317,7 +317,6 @@ void door_pop3_answered(struct session *session, struct crossing *crossing)
 
 const struct door door_pop3 = {
     .name = "pop3",
-    .kind = DOOR_POP3,
     .unsent_bytes_max = 65536,
     .open = open,
     .feed = feed,

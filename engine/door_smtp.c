@@ -169,5 +169,5 @@ void door_smtp_stored(struct session *session, uint64_t id, enum status status)
     .unsent_bytes_max = 4096, .feed = feed, .go_on = go_on, .wish = wish, .expects = expects,      \
     .busy = busy, .patience_ms = patience_ms, .end = end, .close = close
 
-const struct door door_smtp = {.name = "smtp", .kind = DOOR_SMTP, .open = open_smtp, SMTP_DOOR};
-const struct door door_lmtp = {.name = "lmtp", .kind = DOOR_LMTP, .open = open_lmtp, SMTP_DOOR};
+const struct door door_smtp = {.name = "smtp", .open = open_smtp, SMTP_DOOR};
+const struct door door_lmtp = {.name = "lmtp", .open = open_lmtp, SMTP_DOOR};

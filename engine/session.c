@@ -236,7 +236,7 @@ void session_ended(struct session *session)
 {
     INVARIANT(session->flags & SESSION_GONE);
     struct shard *shard = session->shard;
-    shard->counters.sessions_open[session->door->kind]--;
+    shard->counters.sessions_open[session->kind]--;
     session->generation++;
     session->flags = 0;
     session->door = NULL;
@@ -327,7 +327,7 @@ void session_shutdown(struct session *session, bool force)
 static void *refuse(struct session *session)
 {
     struct shard *shard = session->shard;
-    shard->counters.sessions_refused[session->door->kind]++;
+    shard->counters.sessions_refused[session->kind]++;
     if (session->block != NULL)
         give_block(shard, session->block);
     if (session->flags & SESSION_DIRTY)
@@ -343,12 +343,13 @@ static void *session_opened(void *context, struct net_conn conn, const union net
     struct shard *shard = listener->shard;
     struct session *session = shard->draining ? NULL : pool_take(&shard->sessions);
     if (session == NULL) {
-        shard->counters.sessions_refused[listener->door->kind]++;
+        shard->counters.sessions_refused[listener->kind]++;
         return NULL;
     }
     uint32_t generation = session->generation ? session->generation : 1;
     *session = (struct session){.shard = shard,
                                 .door = listener->door,
+                                .kind = (uint8_t)listener->kind,
                                 .conn = conn,
                                 .generation = generation,
                                 .active_ms = (uint32_t)shard_now_ms(shard)};
@@ -356,8 +357,8 @@ static void *session_opened(void *context, struct net_conn conn, const union net
     char text[NET_ADDRESS_TEXT_BYTES];
     if (out == NULL || !session->door->open(session, span_text(net_address_text(peer, text)), out))
         return refuse(session);
-    shard->counters.sessions_opened[session->door->kind]++;
-    shard->counters.sessions_open[session->door->kind]++;
+    shard->counters.sessions_opened[session->kind]++;
+    shard->counters.sessions_open[session->kind]++;
     timer_set(&shard->timers, &session->timer,
               shard_now_ms(shard) + session->door->patience_ms(session));
     return session;

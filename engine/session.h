@@ -21,7 +21,6 @@ enum session_wish { SESSION_GO_ON, SESSION_CLOSE };
 
 struct door {
     const char *name;
-    enum door_kind kind;
     uint32_t
         unsent_bytes_max; /* output the peer has not taken before the session is made to wait */
     /* False: no room for what the protocol needs; nothing was taken. */
@@ -88,6 +87,7 @@ struct session {
     uint32_t unsent_bytes;       /* handed over since the network last ran dry */
     uint16_t under_way;          /* messages appended and not yet answered */
     uint8_t flags;
+    uint8_t kind; /* enum door_kind */
     union {
         struct session_metrics *metrics; /* from the shard's pool; NULL: too many are open */
         struct {
@@ -102,6 +102,7 @@ struct session {
 struct session_listener {
     struct shard *shard;
     const struct door *door;
+    enum door_kind kind;
 };
 extern const struct net_handler session_handler;
 

@@ -8,17 +8,14 @@
 
 enum { RETRIES_PER_TURN = 16 };
 
-static const struct door *const doors[DOOR_KINDS] = {
-    [DOOR_SMTP] = &door_smtp,
-    [DOOR_LMTP] = &door_lmtp,
-    [DOOR_POP3] = &door_pop3,
-    [DOOR_METRICS] = &door_metrics,
-};
-
 const char *door_name(enum door_kind kind)
 {
-    INVARIANT(kind < DOOR_KINDS);
-    return doors[kind]->name;
+    static const char *const names[DOOR_KINDS] = {[DOOR_SMTP] = "smtp",
+                                                  [DOOR_LMTP] = "lmtp",
+                                                  [DOOR_POP3] = "pop3",
+                                                  [DOOR_METRICS] = "metrics"};
+    INVARIANT(kind < DOOR_KINDS && names[kind] != NULL);
+    return names[kind];
 }
 
 /* ------------------------------------------------------------------------- from the store ---- */
@@ -267,10 +264,14 @@ enum status shard_listen(struct shard *shard, enum door_kind kind, const union n
                          const struct net_listener_options *options, union net_address *bound,
                          struct fault *fault)
 {
+    static const struct door *const doors[DOOR_KINDS] = {[DOOR_SMTP] = &door_smtp,
+                                                         [DOOR_LMTP] = &door_lmtp,
+                                                         [DOOR_POP3] = &door_pop3,
+                                                         [DOOR_METRICS] = &door_metrics};
     if (shard->listeners_count == SHARD_LISTENERS_MAX)
         return fault_set(fault, STATUS_USAGE, "more than %d listeners", SHARD_LISTENERS_MAX);
     struct session_listener *listener = &shard->listeners[shard->listeners_count];
-    *listener = (struct session_listener){.shard = shard, .door = doors[kind]};
+    *listener = (struct session_listener){.shard = shard, .door = doors[kind], .kind = kind};
     enum status status = shard->net->calls->listen(shard->net, address, options, &session_handler,
                                                    listener, bound, fault);
     if (status == STATUS_OK)

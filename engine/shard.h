@@ -19,7 +19,7 @@
 
 enum door_kind { DOOR_SMTP, DOOR_LMTP, DOOR_POP3, DOOR_METRICS, DOOR_KINDS };
 
-/* "smtp", "lmtp", … */
+/* "smtp", "lmtp", …: of each kind another, as metrics and log lines say it. */
 const char *door_name(enum door_kind kind);
 
 #define SHARD_LISTENERS_MAX 32
