@@ -4,7 +4,6 @@
 #include "tests/check_main.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 START_TEST(processor_time_grows_with_work)
 {
@@ -27,12 +26,12 @@ START_TEST(resident_memory_grows_with_what_is_touched)
     struct process_figures before, now;
     process_read(&before);
     ck_assert_uint_gt(before.resident_bytes, 100 << 10);
-    char *memory = malloc(BYTES);
-    ck_assert_ptr_nonnull(memory);
-    memset(memory, 1, BYTES);
+    volatile char *memory = malloc(BYTES); /* else a compiler sees that nobody looks at it */
+    ck_assert_ptr_nonnull((void *)memory);
+    for (size_t i = 0; i < BYTES; i += 1024)
+        memory[i] = 1;
     process_read(&now);
-    ck_assert_int_eq(memory[BYTES - 1], 1);
-    free(memory);
+    free((void *)memory);
     ck_assert_uint_ge(now.resident_bytes, before.resident_bytes + BYTES / 2);
 }
 END_TEST
