@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/ring.h"
+#include "engine/metrics.h"
 #include "engine/privileges.h"
 #include "engine/worker.h"
 #include "storage/medium_file.h"
@@ -29,6 +30,7 @@ struct service {
     struct medium *medium;
     struct store *store;
     struct workers workers;
+    struct metrics_source metrics;
 };
 
 void service_options_default(struct service_options *options)
@@ -59,12 +61,14 @@ static enum status open_store(struct service *service, struct fault *fault)
 
 static void print_start(const struct service *service)
 {
-    static const char *const names[DOOR_KINDS] = {"smtp", "lmtp", "pop3"};
     const struct service_options *options = service->options;
     for (uint32_t i = 0; i < options->listeners_count; i++) {
         char text[NET_ADDRESS_TEXT_BYTES];
-        log_info("listening %s %s", names[options->listeners[i].door],
+        log_info("listening %s %s", door_name(options->listeners[i].door),
                  net_address_text(&service->workers.bound[i], text));
+        if (options->listeners[i].door == DOOR_METRICS &&
+            !net_address_is_loopback(&options->listeners[i].address))
+            log_warning("metrics are open to everybody who reaches %s", text);
     }
     log_info("%u shard%s, store %s, %s", service->workers.count,
              service->workers.count == 1 ? "" : "s", options->store_directory,
@@ -187,6 +191,36 @@ static enum status prepare(struct service *service, struct fault *fault)
     return status;
 }
 
+static void read_shard(void *context, uint32_t shard, struct shard_figures *figures)
+{
+    const struct service *service = context;
+    shard_read(service->workers.list[shard].shard, figures);
+}
+
+static void read_log(void *context, uint32_t log, struct store_stats *recovered)
+{
+    const struct service *service = context;
+    store_stats(service->store, log, recovered);
+}
+
+static void configure_metrics(struct service *service)
+{
+    service->metrics = (struct metrics_source){
+        .shards = service->workers.count,
+        .durable = service->options->durable,
+        .read_shard = read_shard,
+        .read_log = read_log,
+        .context = service,
+    };
+    service->config.metrics = &service->metrics;
+    service->config.http = (struct http_config){
+        .path = SPAN("/metrics"),
+        .type = SPAN(METRICS_TYPE),
+        .host = &door_metrics_host,
+        .clock = &clock_system,
+    };
+}
+
 static enum status configure(struct service *service, struct fault *fault)
 {
     const struct service_options *options = service->options;
@@ -208,6 +242,7 @@ static enum status configure(struct service *service, struct fault *fault)
         .errors_max = 10,
         .host = &door_pop3_host,
     };
+    configure_metrics(service);
     service->config.connections_max = options->connections_max;
     service->config.recipients = (const struct recipients *_Atomic *)&service->recipients;
     service->config.clock = &clock_system;
@@ -235,6 +270,8 @@ static enum status run(struct service *service, const sigset_t *signals, struct 
         status = open_store(service, fault);
     if (status != STATUS_OK)
         return status;
+    uint32_t found = store_shards_on_disk(service->store);
+    service->metrics.logs = found > service->metrics.shards ? found : service->metrics.shards;
     status = workers_attach(&service->workers, service->store, fault);
     if (status != STATUS_OK)
         return status;

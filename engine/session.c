@@ -238,6 +238,7 @@ void session_ended(struct session *session)
 {
     INVARIANT(session->flags & SESSION_GONE);
     struct shard *shard = session->shard;
+    shard->counters.sessions_open[session->kind]--;
     session->generation++;
     session->flags = 0;
     session->door = NULL;
@@ -338,7 +339,7 @@ void session_drain(struct session *session, bool force)
 static void *refuse(struct session *session)
 {
     struct shard *shard = session->shard;
-    shard->counters.sessions_refused++;
+    shard->counters.sessions_refused[session->kind]++;
     session->door = NULL;
     pool_give(&shard->sessions, session);
     return NULL;
@@ -350,12 +351,13 @@ static void *session_opened(void *context, struct net_conn conn, const union net
     struct shard *shard = listener->shard;
     struct session *session = shard->draining ? NULL : pool_take(&shard->sessions);
     if (session == NULL) {
-        shard->counters.sessions_refused++;
+        shard->counters.sessions_refused[listener->kind]++;
         return NULL;
     }
     uint32_t generation = session->generation ? session->generation : 1;
     *session = (struct session){.shard = shard,
                                 .door = listener->door,
+                                .kind = (uint8_t)listener->kind,
                                 .conn = conn,
                                 .generation = generation,
                                 .active_ms = (uint32_t)shard_now_ms(shard)};
@@ -364,7 +366,8 @@ static void *session_opened(void *context, struct net_conn conn, const union net
     if (out == NULL)
         return refuse(session);
     session->door->open(session, span_text(net_address_text(peer, text)), out);
-    shard->counters.sessions_opened++;
+    shard->counters.sessions_opened[session->kind]++;
+    shard->counters.sessions_open[session->kind]++;
     timer_set(&shard->timers, &session->timer,
               shard_now_ms(shard) + session->door->patience_ms(session));
     return session;

@@ -9,6 +9,8 @@
 
 #include "base/blocks.h"
 #include "base/timer_wheel.h"
+#include "engine/http/session.h"
+#include "engine/metrics.h"
 #include "engine/pop3/session.h"
 #include "engine/shard.h"
 #include "engine/smtp/session.h"
@@ -37,7 +39,7 @@ struct door {
     bool (*close)(struct session *session);
 };
 
-extern const struct door door_smtp, door_lmtp, door_pop3;
+extern const struct door door_smtp, door_lmtp, door_pop3, door_metrics;
 
 enum session_flag {
     SESSION_PAUSED = 1 << 0,    /* consumed less than it got: net_resume is owed */
@@ -62,6 +64,14 @@ struct session_pop3 {
     struct span piece;        /* what is left to send of the present piece */
 };
 
+#define SCRAPES_MAX 16 /* sessions of the metrics door that are served at once */
+
+struct session_metrics {
+    struct http_session session;
+    struct metrics_page page;
+    uint32_t opened_ms; /* low bits */
+};
+
 struct session {
     struct shard *shard;
     const struct door *door;
@@ -74,7 +84,9 @@ struct session {
     uint32_t unsent_bytes;       /* of blocks handed over since the network last ran dry */
     uint16_t under_way;          /* messages appended and not yet answered */
     uint8_t flags;
+    uint8_t kind; /* enum door_kind */
     union {
+        struct session_metrics *metrics; /* from the shard's pool; NULL: too many are open */
         struct {
             struct smtp_session session;
             struct store_draft *draft; /* from the shard's pool while a message arrives in pieces */
@@ -89,6 +101,7 @@ _Static_assert(sizeof(struct session) <= 448, "an idle session costs at most 512
 struct session_listener {
     struct shard *shard;
     const struct door *door;
+    enum door_kind kind;
 };
 extern const struct net_handler session_handler;
 

@@ -1,11 +1,22 @@
 #include "engine/shard.h"
 
+#include "base/counters.h"
 #include "base/invariant.h"
 #include "engine/shard_state.h"
 
 #include <stdlib.h>
 
 enum { RETRIES_PER_TURN = 16 };
+
+const char *door_name(enum door_kind kind)
+{
+    static const char *const names[DOOR_KINDS] = {[DOOR_SMTP] = "smtp",
+                                                  [DOOR_LMTP] = "lmtp",
+                                                  [DOOR_POP3] = "pop3",
+                                                  [DOOR_METRICS] = "metrics"};
+    INVARIANT(kind < DOOR_KINDS && names[kind] != NULL);
+    return names[kind];
+}
 
 /* ------------------------------------------------------------------------- from the store ---- */
 
@@ -219,11 +230,14 @@ static enum status init_pools(struct shard *shard)
         status = pool_init(&shard->sessions, sizeof(struct session), connections);
     if (status == STATUS_OK)
         status = pool_init(&shard->drafts, sizeof(struct store_draft), connections);
+    if (status == STATUS_OK && shard->config->metrics != NULL && shard->index == 0)
+        status = pool_init(&shard->scrapes, sizeof(struct session_metrics), SCRAPES_MAX);
     return status;
 }
 
 static void free_shard(struct shard *shard)
 {
+    pool_deinit(&shard->scrapes);
     pool_deinit(&shard->drafts);
     pool_deinit(&shard->sessions);
     blocks_deinit(&shard->blocks);
@@ -252,12 +266,14 @@ enum status shard_listen(struct shard *shard, enum door_kind kind, const union n
                          const struct net_listener_options *options, union net_address *bound,
                          struct fault *fault)
 {
-    static const struct door *const doors[DOOR_KINDS] = {
-        [DOOR_SMTP] = &door_smtp, [DOOR_LMTP] = &door_lmtp, [DOOR_POP3] = &door_pop3};
+    static const struct door *const doors[DOOR_KINDS] = {[DOOR_SMTP] = &door_smtp,
+                                                         [DOOR_LMTP] = &door_lmtp,
+                                                         [DOOR_POP3] = &door_pop3,
+                                                         [DOOR_METRICS] = &door_metrics};
     if (shard->listeners_count == SHARD_LISTENERS_MAX)
         return fault_set(fault, STATUS_USAGE, "more than %d listeners", SHARD_LISTENERS_MAX);
     struct session_listener *listener = &shard->listeners[shard->listeners_count];
-    *listener = (struct session_listener){.shard = shard, .door = doors[kind]};
+    *listener = (struct session_listener){.shard = shard, .door = doors[kind], .kind = kind};
     enum status status = shard->net->calls->listen(shard->net, address, options, &session_handler,
                                                    listener, bound, fault);
     if (status == STATUS_OK)
@@ -299,6 +315,13 @@ void shard_close(struct shard *shard)
 const struct shard_counters *shard_counters(const struct shard *shard)
 {
     return &shard->counters;
+}
+
+void shard_read(const struct shard *shard, struct shard_figures *figures)
+{
+    counters_copy(&shard->counters, sizeof figures->counters, &figures->counters);
+    shard->net->calls->counters(shard->net, &figures->net);
+    counters_copy(store_log_counters(shard->log), sizeof figures->store, &figures->store);
 }
 
 uint32_t shard_sessions(const struct shard *shard)

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "engine/auth.h"
+#include "engine/http/session.h"
 #include "engine/mesh.h"
 #include "engine/net/net.h"
 #include "engine/pop3/server.h"
@@ -16,14 +17,22 @@
 #include "engine/smtp/server.h"
 #include "storage/store.h"
 
-enum door_kind { DOOR_SMTP, DOOR_LMTP, DOOR_POP3, DOOR_KINDS };
+enum door_kind { DOOR_SMTP, DOOR_LMTP, DOOR_POP3, DOOR_METRICS, DOOR_KINDS };
+
+/* "smtp", "lmtp", …: of each kind another, as metrics and log lines say it. */
+const char *door_name(enum door_kind kind);
 
 #define SHARD_LISTENERS_MAX 32
+
+struct metrics_source;
 
 struct shard_config {         /* the same for every shard; outlives them */
     uint32_t connections_max; /* sessions of one shard */
     struct smtp_config smtp, lmtp;
     struct pop3_config pop3;
+    struct http_config http;
+    const struct metrics_source
+        *metrics; /* of the first shard's DOOR_METRICS; NULL: no such door */
     const struct recipients *_Atomic
         *recipients; /* where the present table is; holds NULL: accept all */
     struct auth *auth;
@@ -34,10 +43,18 @@ struct shard_config {         /* the same for every shard; outlives them */
 /* The hosts that the protocols' configurations name: the store, behind a session of this engine. */
 extern const struct smtp_host door_smtp_host;
 extern const struct pop3_host door_pop3_host;
+extern const struct http_host door_metrics_host;
 
 struct shard_counters { /* for metrics and the exit line; written by the shard's thread */
-    uint64_t sessions_opened, sessions_refused, messages_stored, messages_failed, logins,
-        login_failures, fetches, timeouts;
+    uint64_t sessions_open[DOOR_KINDS]; /* now */
+    uint64_t sessions_opened[DOOR_KINDS], sessions_refused[DOOR_KINDS];
+    uint64_t messages_stored, messages_failed, logins, login_failures, fetches, timeouts;
+};
+
+struct shard_figures { /* everything that a shard counts */
+    struct shard_counters counters;
+    struct net_counters net;
+    struct store_counters store;
 };
 
 struct shard;
@@ -70,6 +87,9 @@ void shard_close(struct shard *shard);
 
 /* Live: to be read on the shard's thread, or torn but harmlessly elsewhere. */
 const struct shard_counters *shard_counters(const struct shard *shard);
+/* Copies all of them, of a shard with a log; any thread: each number whole, not all of one moment.
+ */
+void shard_read(const struct shard *shard, struct shard_figures *figures);
 /* Connections that have a session now. */
 uint32_t shard_sessions(const struct shard *shard);
 

@@ -15,6 +15,7 @@ struct shard {
     struct blocks blocks;
     struct pool sessions;        /* struct session */
     struct pool drafts;          /* struct store_draft */
+    struct pool scrapes;         /* struct session_metrics, at the shard that has that door */
     struct store_draft no_draft; /* of messages that arrive whole: always empty */
     struct timer_wheel timers;
     uint64_t now_ns, wall_ns; /* read once per turn, at its first event: see shard_tell_time */

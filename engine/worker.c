@@ -25,7 +25,8 @@ static enum status listen_patiently(struct worker *worker, const struct service_
                                     const union net_address *address, union net_address *bound)
 {
     const struct net_listener_options options = {.backlog = LISTEN_BACKLOG,
-                                                 .reuse_port = worker->workers->count > 1,
+                                                 .reuse_port = worker->workers->count > 1 &&
+                                                               listener->door != DOOR_METRICS,
                                                  .first = worker->index == 0};
     const struct timespec pause = {.tv_nsec = LISTEN_PAUSE_MS * (long)NS_PER_MS};
     enum status status = STATUS_NETWORK;
@@ -62,10 +63,11 @@ static enum status worker_listen(struct worker *worker)
                          options->connections_max);
     for (uint32_t i = 0; status == STATUS_OK && i < options->listeners_count; i++) {
         const struct service_listener *listener = &options->listeners[i];
-        /* A port that the system chose for the first shard is everybody's; a unix socket is the
-         * first shard's alone. */
+        /* A port that the system chose for the first shard is everybody's; a unix socket and the
+         * metrics are the first shard's alone. */
         const union net_address *address = worker->index ? &workers->bound[i] : &listener->address;
-        if (worker->index > 0 && address->any.sa_family == AF_UNIX)
+        bool alone = address->any.sa_family == AF_UNIX || listener->door == DOOR_METRICS;
+        if (worker->index > 0 && alone)
             continue;
         status =
             listen_patiently(worker, listener, address, worker->index ? NULL : &workers->bound[i]);

@@ -224,6 +224,7 @@ static void batch_done(struct medium_op *op)
     commit->flights--;
     commit->counters->batches++;
     commit->counters->commit_ns_total += took;
+    powers_add(&commit->counters->commit_ns, took);
     if (took > commit->counters->commit_ns_max)
         commit->counters->commit_ns_max = took;
     if (op->result >= 0) {

@@ -110,6 +110,7 @@ static bool settle_batch(struct store_log *log, const struct batch *batch)
             enter_segment(log, batch);
         settle->offset = BATCH_HEADER_BYTES;
         settle->cookie_count = 0;
+        settle->messages = log->counters.messages;
     }
     while (settle->offset < batch->header.used) {
         record_view(batch->bytes + settle->offset, &settle->record);
@@ -126,6 +127,8 @@ static bool settle_batch(struct store_log *log, const struct batch *batch)
         hint->end_lsn = batch->header.first_lsn + batch->header.records;
         hint->end_offset = batch->offset + batch->header.bytes;
     }
+    if (log->counters.messages > settle->messages)
+        powers_add(&log->counters.batch_messages, log->counters.messages - settle->messages);
     settle->offset = 0;
     return true;
 }

@@ -20,6 +20,7 @@ struct settle {
     struct record record;  /* at `offset` of the oldest batch, while in_record */
     uint32_t offset;       /* of the next record in that batch; 0: not begun */
     uint32_t cookie_count; /* used up */
+    uint64_t messages;     /* that the log had counted when that batch began */
     bool in_record, in_stop;
     bool closing;           /* links that find no room are left to recovery */
     struct hint hint;       /* of the segment being settled */

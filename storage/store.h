@@ -17,6 +17,7 @@
 #include "base/blocks.h"
 #include "base/clock.h"
 #include "base/envelope.h"
+#include "base/powers.h"
 #include "base/span.h"
 #include "base/status.h"
 #include "storage/medium.h"
@@ -240,6 +241,8 @@ struct store_counters {
     uint64_t messages, links, expunged, bytes, batches, batch_errors, chunks, segments;
     uint64_t staged_bytes, staged_bytes_peak;
     uint64_t commit_ns_total, commit_ns_max;
+    struct powers commit_ns;      /* of every batch, from its submission to its end */
+    struct powers batch_messages; /* of durable batches that held any; their sum: `messages` */
 };
 const struct store_counters *store_log_counters(const struct store_log *log);
 

@@ -4,6 +4,7 @@
 #include "engine/service.h"
 #include "tools/options.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static enum status add_listener(struct service_options *options, enum door_kind door,
@@ -45,6 +46,17 @@ static enum status add_pop3(void *values, const char *text, struct fault *fault)
     return add_listener(values, DOOR_POP3, "pop3", text, fault);
 }
 
+/* A port alone is one of loopback: who is let in from elsewhere must be said. */
+static enum status add_metrics(void *values, const char *text, struct fault *fault)
+{
+    char local[64];
+    if (text[0] != '\0' && text[strspn(text, "0123456789")] == '\0') {
+        snprintf(local, sizeof local, "127.0.0.1:%s", text);
+        text = local;
+    }
+    return add_listener(values, DOOR_METRICS, "metrics", text, fault);
+}
+
 static enum status set_durability(void *values, const char *text, struct fault *fault)
 {
     struct service_options *options = values;
@@ -73,6 +85,8 @@ static const struct option_row rows[] = {
      OPTION_CALL, 0, 0, 0, add_smtp},
     {"lmtp", "ADDR", "listen for LMTP; may be repeated", OPTION_CALL, 0, 0, 0, add_lmtp},
     {"pop3", "ADDR", "listen for POP3; may be repeated", OPTION_CALL, 0, 0, 0, add_pop3},
+    {"metrics", "ADDR", "serve figures for Prometheus, http://ADDR/metrics; PORT: on 127.0.0.1",
+     OPTION_CALL, 0, 0, 0, add_metrics},
     {"accept-all", NULL, "take mail for every recipient", OPTION_FLAG, FIELD(accept_all), 0, 0,
      NULL},
     {"recipients", "FILE", "take mail for these: user@domain or @domain, one a line", OPTION_TEXT,
@@ -123,14 +137,15 @@ static enum status check(struct service_options *options, struct fault *fault)
 {
     if (options->store_directory == NULL)
         return fault_set(fault, STATUS_USAGE, "--store is missing");
-    if (options->listeners_count == 0)
-        return fault_set(fault, STATUS_USAGE,
-                         "nothing to listen on: give --smtp, --lmtp or --pop3");
     bool receives = false, serves = false;
     for (uint32_t i = 0; i < options->listeners_count; i++) {
-        receives |= options->listeners[i].door != DOOR_POP3;
-        serves |= options->listeners[i].door == DOOR_POP3;
+        enum door_kind door = options->listeners[i].door;
+        receives |= door == DOOR_SMTP || door == DOOR_LMTP;
+        serves |= door == DOOR_POP3;
     }
+    if (!receives && !serves)
+        return fault_set(fault, STATUS_USAGE,
+                         "nothing to listen on: give --smtp, --lmtp or --pop3");
     if (receives && !options->accept_all && options->recipients_file == NULL)
         return fault_set(fault, STATUS_USAGE,
                          "whose mail is taken? Give --recipients FILE or --accept-all");

@@ -116,6 +116,7 @@ struct net_calls {
      * events. */
     void (*poll)(struct net *net, uint64_t wait_ns);
     void (*wake)(struct net *net); /* any thread: the current or next poll returns soon */
+    /* Any thread: each number whole, not all of one moment. */
     void (*counters)(const struct net *net, struct net_counters *counters);
     void (*deinit)(
         struct net *net); /* aborts everything; `closed` is called for each open connection */

@@ -2,6 +2,7 @@
 #include "engine/net/net_uring.h"
 
 #include "base/clock.h"
+#include "base/counters.h"
 #include "engine/net/uring.h"
 
 #include <stdlib.h>
@@ -94,7 +95,7 @@ static void uring_wake(struct net *base)
 
 static void uring_counters(const struct net *base, struct net_counters *counters)
 {
-    *counters = ((const struct net_uring *)base)->counters;
+    counters_copy(&((const struct net_uring *)base)->counters, sizeof *counters, counters);
 }
 
 static void end_all(struct net_uring *net)

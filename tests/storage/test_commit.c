@@ -43,6 +43,33 @@ START_TEST(messages_share_a_commit)
 }
 END_TEST
 
+static uint64_t count_of(const struct powers *powers)
+{
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < POWERS; i++)
+        count += powers->counts[i];
+    return count;
+}
+
+START_TEST(histograms_count_batches)
+{
+    store_bed_open(&bed);
+    const struct store_counters *counters = store_log_counters(bed.logs[0]);
+    ck_assert_uint_eq(count_of(&counters->batch_messages), 0); /* only the anchor so far */
+    for (uint32_t i = 0; i < 4; i++)
+        ck_assert_int_eq(store_bed_append(&bed, 0, i, 500, "a", i), STATUS_OK);
+    store_bed_wait(&bed, 3);
+    for (uint32_t i = 4; i < 9; i++)
+        ck_assert_int_eq(store_bed_append(&bed, 0, i, 500, "a", i), STATUS_OK);
+    store_bed_wait(&bed, 8);
+    ck_assert_uint_eq(counters->batch_messages.counts[powers_index(4)], 1);
+    ck_assert_uint_eq(counters->batch_messages.counts[powers_index(5)], 1);
+    ck_assert_uint_eq(count_of(&counters->batch_messages), 2);
+    ck_assert_uint_eq(count_of(&counters->commit_ns), counters->batches);
+    ck_assert_uint_gt(counters->commit_ns.counts[powers_index(counters->commit_ns_max)], 0);
+}
+END_TEST
+
 /* With several batches in flight, endings are told in the order of appending. */
 START_TEST(order_is_kept_at_any_depth)
 {
@@ -148,6 +175,7 @@ Suite *test_suite(void)
     TCase *tcase = tcase_create("commit");
     tcase_add_checked_fixture(tcase, open_bed, close_bed);
     tcase_add_test(tcase, messages_share_a_commit);
+    tcase_add_test(tcase, histograms_count_batches);
     tcase_add_loop_test(tcase, order_is_kept_at_any_depth, 0, 4);
     tcase_add_test(tcase, a_failed_write_is_refused_for_ever);
     tcase_add_test(tcase, a_full_disk);
