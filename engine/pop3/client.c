@@ -49,8 +49,7 @@ static say *const sayings[POP3_CLIENT_TURNS] = {
 static bool has_to_speak(const struct pop3_client *session)
 {
     if (session->turn == POP3_CLIENT_FETCH)
-        return pop3_client_fetch_due(session) &&
-               (session->awaited == 0 || pop3_client_pipelines(session));
+        return pop3_client_fetch_due(session);
     return sayings[session->turn] != NULL;
 }
 

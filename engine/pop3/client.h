@@ -3,9 +3,10 @@
  * quits.
  *
  * Replies go in, commands come out, and what arrives is told to the host piece by piece: the
- * session holds no message and no list. RETR and DELE are pipelined where the server offers it,
- * else sent one by one. Whatever the server says, memory is the struct's alone, and the session
- * ends under a name of its own (enum pop3_client_failure).
+ * session holds no message and no list. What it can't do itself it wishes (pop3_client_wish). RETR
+ * and DELE are pipelined where the server offers it, else sent one by one. Whatever the server
+ * says, memory is the struct's alone, and the session ends under a name of its own (enum
+ * pop3_client_failure).
  *
  * `out` is lent for one call and needs POP3_CLIENT_COMMAND_BYTES_MAX free bytes before anything is
  * said: see POP3_CLIENT_SPEAK. Host calls come from within these functions, and must not call them.

@@ -7,7 +7,8 @@
 #include "base/span.h"
 
 struct pop3_client_body {
-    uint8_t state; /* in client_body.c; zeroed memory is ready for a message */
+    uint8_t state; /* in client_body.c; zeroed memory is ready for a message, and so is
+                    * what one has ended in */
 };
 
 /* Where the message's bytes go. */

@@ -74,7 +74,6 @@ void pop3_client_hear_retr(struct pop3_client *session, enum pop3_client_status 
         return;
     }
     session->in_message = true;
-    session->body = (struct pop3_client_body){0};
     session->config->host->begin(session->owner, oldest(queue));
 }
 

@@ -8,7 +8,8 @@
 
 #include "engine/pop3/client_session.h"
 
-/* Queues what may be asked for next; when all is through it is time to quit. */
+/* Queues what may be asked for next: one command, or a window of them where the server pipelines.
+ * When all is through it is time to quit. */
 void pop3_client_fetch_on(struct pop3_client *session);
 
 /* Is some queued command not said yet? */

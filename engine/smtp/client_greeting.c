@@ -33,7 +33,6 @@ void smtp_client_say_ehlo(struct smtp_client *session, struct output *out)
 void smtp_client_say_helo(struct smtp_client *session, struct output *out)
 {
     session->helo = true;
-    session->offers = 0;
     say_name(session, SPAN("HELO "), out);
 }
 

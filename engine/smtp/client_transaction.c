@@ -190,7 +190,6 @@ static void said(struct smtp_client *session, enum smtp_client_turn next)
 void smtp_client_say_rset(struct smtp_client *session, struct output *out)
 {
     output_add(out, SPAN("RSET\r\n"));
-    session->open = false;
     said(session, SMTP_CLIENT_SAY_MAIL);
 }
 

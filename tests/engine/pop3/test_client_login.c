@@ -60,7 +60,8 @@ static const struct client_talk_case logins[] = {
 };
 
 static const struct client_talk_case tls[] = {
-    {{.stls = true},
+    /* what was offered in clear is forgotten */
+    {{.stls = true, .sasl = true},
      {HELLO, CAPA("STLS\r\nSASL PLAIN\r\n"), "+OK go\r\n", CAPA("USER\r\n"), "+OK\r\n",
       "+OK in\r\n", EMPTY, "+OK bye\r\n"},
      "CAPA\r\nSTLS\r\n[tls]CAPA\r\n" USER_PASS "STAT\r\n" BYE,
