@@ -6,9 +6,9 @@
 
 #include "base/span.h"
 
+/* Zeroed memory is ready for a message, and so is what one has ended in. */
 struct pop3_client_body {
-    uint8_t state; /* in client_body.c; zeroed memory is ready for a message, and so is
-                    * what one has ended in */
+    uint8_t state; /* in client_body.c */
 };
 
 /* Where the message's bytes go. */

@@ -30,11 +30,12 @@ enum pop3_client_turn {
     POP3_CLIENT_TURNS,
 };
 
-enum pop3_client_capability { /* bits */
-                              POP3_CLIENT_HAS_STLS = 1 << 0,
-                              POP3_CLIENT_HAS_PIPELINING = 1 << 1,
-                              POP3_CLIENT_HAS_USER = 1 << 2,
-                              POP3_CLIENT_HAS_PLAIN = 1 << 3,
+/* Bits. */
+enum pop3_client_capability {
+    POP3_CLIENT_HAS_STLS = 1 << 0,
+    POP3_CLIENT_HAS_PIPELINING = 1 << 1,
+    POP3_CLIENT_HAS_USER = 1 << 2,
+    POP3_CLIENT_HAS_PLAIN = 1 << 3,
 };
 
 enum pop3_client_status { POP3_CLIENT_OK, POP3_CLIENT_ERR, POP3_CLIENT_MORE /* "+": SASL */ };
@@ -58,14 +59,14 @@ struct pop3_client {
     uint8_t turn;     /* enum pop3_client_turn */
     uint8_t hearing;  /* enum pop3_client_phase; not while FETCH */
     uint8_t capabilities;
-    uint8_t login_ok, login_more; /* enum pop3_client_turn after +OK and +; LISTEN: it may not come
-                                   */
-    uint8_t failure;              /* enum pop3_client_failure */
-    bool secure;                  /* inside TLS */
-    bool listing;                 /* in the middle of CAPA's or UIDL's list */
-    bool in_message;              /* in the middle of RETR's message */
-    bool deleted;                 /* some DELE was accepted */
-    bool leaving;                 /* asks for no more messages */
+    uint8_t login_ok;   /* enum pop3_client_turn after +OK; LISTEN: it may not come */
+    uint8_t login_more; /* … after + */
+    uint8_t failure;    /* enum pop3_client_failure */
+    bool secure;        /* inside TLS */
+    bool listing;       /* in the middle of CAPA's or UIDL's list */
+    bool in_message;    /* in the middle of RETR's message */
+    bool deleted;       /* some DELE was accepted */
+    bool leaving;       /* asks for no more messages */
 };
 
 static_assert(sizeof(struct pop3_client) <= 384, "tens of thousands of them are held");

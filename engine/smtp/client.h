@@ -66,7 +66,7 @@ enum smtp_client_outcome {
     SMTP_CLIENT_PENDING,  /* not yet known */
     SMTP_CLIENT_TAKEN,    /* RCPT was accepted, nothing more known yet */
     SMTP_CLIENT_ACCEPTED, /* the server has answered for the message */
-    SMTP_CLIENT_REFUSED,  /* with `code`, to MAIL, RCPT, DATA or the end of data */
+    SMTP_CLIENT_REFUSED,  /* with `code` (421 too), to MAIL, RCPT, DATA or the end of data */
     SMTP_CLIENT_FAILED,   /* the session ended before the end of data was sent */
     SMTP_CLIENT_DOUBTFUL, /* the session ended between the end of data and its reply */
 };
@@ -166,15 +166,16 @@ enum smtp_client_phase smtp_client_awaits(const struct smtp_client *session);
  * 5321 section 4.5.3.2); 0: nothing is due. */
 uint32_t smtp_client_patience_ms(const struct smtp_client *session);
 
-enum smtp_client_extension { /* bits */
-                             SMTP_CLIENT_PIPELINING = 1 << 0,
-                             SMTP_CLIENT_CHUNKING = 1 << 1,
-                             SMTP_CLIENT_OFFERS_STARTTLS = 1 << 2,
-                             SMTP_CLIENT_8BITMIME = 1 << 3,
-                             SMTP_CLIENT_SIZE = 1 << 4,
-                             SMTP_CLIENT_SMTPUTF8 = 1 << 5,
-                             SMTP_CLIENT_AUTH_PLAIN = 1 << 6,
-                             SMTP_CLIENT_AUTH_LOGIN = 1 << 7,
+/* Bits. */
+enum smtp_client_extension {
+    SMTP_CLIENT_PIPELINING = 1 << 0,
+    SMTP_CLIENT_CHUNKING = 1 << 1,
+    SMTP_CLIENT_OFFERS_STARTTLS = 1 << 2,
+    SMTP_CLIENT_8BITMIME = 1 << 3,
+    SMTP_CLIENT_SIZE = 1 << 4,
+    SMTP_CLIENT_SMTPUTF8 = 1 << 5,
+    SMTP_CLIENT_AUTH_PLAIN = 1 << 6,
+    SMTP_CLIENT_AUTH_LOGIN = 1 << 7,
 };
 /* What the last EHLO reply offered, as bits. */
 unsigned smtp_client_offers(const struct smtp_client *session);
