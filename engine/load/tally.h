@@ -45,6 +45,7 @@ struct tally {
     struct histogram latency[TALLY_PHASES];
 };
 
+/* Adds all that `from` counted. */
 void tally_merge(struct tally *into, const struct tally *from);
 
 /* One step of the time line. Counts and latencies are of the step alone. */
