@@ -60,7 +60,7 @@ static enum status open_store(struct service *service, struct fault *fault)
 
 static void print_start(const struct service *service)
 {
-    static const char *const names[DOOR_KINDS] = {"smtp", "lmtp", "pop3"};
+    static const char *const names[DOOR_KINDS] = {"smtp", "lmtp", "pop3", "smtps", "pop3s"};
     const struct service_options *options = service->options;
     for (uint32_t i = 0; i < options->listeners_count; i++) {
         char text[NET_ADDRESS_TEXT_BYTES];
@@ -85,6 +85,8 @@ static void reload(struct service *service)
     if (options->passwd_file != NULL && !options->any_password &&
         auth_reload(service->config.auth, options->passwd_file, &fault) != STATUS_OK)
         log_error("%s; the old users stay", fault.text);
+    if (service->config.tls != NULL && tls_server_reload(service->config.tls, &fault) != STATUS_OK)
+        log_error("%s; the old certificate stays", fault.text);
     struct recipients *fresh = NULL;
     if (options->recipients_file != NULL) {
         if (recipients_load(&fresh, options->recipients_file, &fault) != STATUS_OK) {
@@ -125,6 +127,8 @@ static void stop(struct service *service)
         ring_close(&service->ring);
     if (service->config.auth != NULL)
         auth_close(service->config.auth);
+    if (service->config.tls != NULL)
+        tls_server_close(service->config.tls);
     if (service->recipients != NULL)
         recipients_free(service->recipients);
     if (service->retired != NULL)
@@ -156,7 +160,7 @@ static enum status prepare(struct service *service, struct fault *fault)
 {
     const struct service_options *options = service->options;
     for (uint32_t i = 0; options->any_password && i < options->listeners_count; i++)
-        if (options->listeners[i].door == DOOR_POP3 &&
+        if (door_kind_is_pop3(options->listeners[i].door) &&
             !net_address_is_loopback(&options->listeners[i].address))
             return fault_set(fault, STATUS_USAGE,
                              "--any-password is refused while --pop3 is not on loopback");
@@ -193,15 +197,31 @@ static enum status prepare(struct service *service, struct fault *fault)
     return status;
 }
 
+static enum status open_tls(struct service *service, struct fault *fault)
+{
+    const struct service_options *options = service->options;
+    if (options->tls_certificate_file == NULL)
+        return STATUS_OK;
+    const struct tls_server_options tls = {.certificate_file = options->tls_certificate_file,
+                                           .key_file = options->tls_key_file,
+                                           .shards = service->workers.count,
+                                           .clock = &clock_system};
+    return tls_server_open(&service->config.tls, &tls, fault);
+}
+
 static enum status configure(struct service *service, struct fault *fault)
 {
     const struct service_options *options = service->options;
+    enum status status = open_tls(service, fault);
+    if (status != STATUS_OK)
+        return status;
     struct smtp_config smtp = {
         .hostname = span_text(service->hostname),
         .message_bytes_max = options->message_bytes_max,
         .recipients_max = 1000,
         .text_line_bytes_max = options->text_line_bytes_max,
         .errors_max = 20,
+        .starttls = service->config.tls != NULL,
         .hops_max = 100,
         .host = &door_smtp_host,
         .clock = &clock_system,
@@ -211,6 +231,7 @@ static enum status configure(struct service *service, struct fault *fault)
     service->config.pop3 = (struct pop3_config){
         .hostname = smtp.hostname,
         .plaintext_login = true,
+        .stls = service->config.tls != NULL,
         .errors_max = 10,
         .host = &door_pop3_host,
     };

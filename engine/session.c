@@ -1,14 +1,7 @@
 #include "engine/session.h"
 
+#include "engine/session_tls.h"
 #include "engine/shard_state.h"
-
-/* A piece of output: a send buffer with its own header, from the shard's blocks. */
-struct session_block {
-    struct net_tx tx;
-    struct output out;
-    enum block_class class;
-    uint8_t bytes[];
-};
 
 enum { LINGER_MS = 10000 }; /* for the peer's FIN after ours */
 
@@ -37,32 +30,13 @@ static void block_release(struct net_tx *tx, void *context)
     shard->progress++;
 }
 
-static bool may_send(const struct session *session)
+bool session_may_send(const struct session *session)
 {
     return session->unsent_bytes < session->door->unsent_bytes_max;
 }
 
-void session_flush(struct session *session)
+struct session_block *session_block_take(struct shard *shard, enum block_class class)
 {
-    struct session_block *block = session->block;
-    if (block == NULL)
-        return;
-    session->block = NULL;
-    if (block->out.size == 0 || (session->flags & (SESSION_GONE | SESSION_FINISHED))) {
-        /* No progress: whoever waits would be tried again for a block that it took itself. */
-        give_block(session->shard, block);
-        return;
-    }
-    block->tx.data = block->bytes;
-    block->tx.size = block->out.size;
-    session->unsent_bytes += block->out.size;
-    net_send(session->shard->net, session->conn, &block->tx);
-}
-
-static struct output *take_block(struct session *session, enum block_class class)
-{
-    struct shard *shard = session->shard;
-    session_flush(session);
     struct session_block *block = blocks_take(&shard->blocks, class);
     if (block == NULL)
         return NULL;
@@ -71,12 +45,54 @@ static struct output *take_block(struct session *session, enum block_class class
     block->tx.context = shard;
     block->out = (struct output){.data = block->bytes,
                                  .capacity = block_bytes[class] - (uint32_t)sizeof *block};
-    session->block = block;
-    if (!(session->flags & SESSION_DIRTY)) {
-        session->flags |= SESSION_DIRTY;
-        session->next_dirty = shard->dirty;
-        shard->dirty = session;
+    return block;
+}
+
+void session_block_send(struct session *session, struct session_block *block)
+{
+    if (block->out.size == 0) {
+        /* No progress: whoever waits would be tried again for a block that it took itself. */
+        give_block(session->shard, block);
+        return;
     }
+    block->tx.data = block->out.data;
+    block->tx.size = block->out.size;
+    session->unsent_bytes += block->out.size;
+    net_send(session->shard->net, session->conn, &block->tx);
+}
+
+void session_flush(struct session *session)
+{
+    struct session_block *block = session->block;
+    if (block == NULL || (session->tls != NULL && session_tls_holds(session)))
+        return;
+    session->block = NULL;
+    if ((session->flags & (SESSION_GONE | SESSION_FINISHED)) ||
+        (session->tls != NULL && !session_tls_seal(session, block)))
+        block->out.size = 0;
+    session_block_send(session, block);
+}
+
+void session_mark_dirty(struct session *session)
+{
+    if (session->flags & SESSION_DIRTY)
+        return;
+    session->flags |= SESSION_DIRTY;
+    session->next_dirty = session->shard->dirty;
+    session->shard->dirty = session;
+}
+
+static struct output *take_block(struct session *session, enum block_class class)
+{
+    session_flush(session);
+    INVARIANT(session->block == NULL);
+    struct session_block *block = session_block_take(session->shard, class);
+    if (block == NULL)
+        return NULL;
+    if (session->tls != NULL)
+        session_tls_leave_room(block);
+    session->block = block;
+    session_mark_dirty(session);
     return &block->out;
 }
 
@@ -84,7 +100,7 @@ struct output *session_output(struct session *session, uint32_t room, bool must)
 {
     if (session->block != NULL && output_room(&session->block->out) >= room)
         return &session->block->out;
-    if (!must && !may_send(session))
+    if (!must && !session_may_send(session))
         return NULL;
     return take_block(session, BLOCK_4K);
 }
@@ -107,7 +123,7 @@ size_t session_write(struct session *session, struct span bytes)
     while (written < bytes.size) {
         struct output *out = session->block ? &session->block->out : NULL;
         if (out == NULL || output_room(out) == 0)
-            out = may_send(session) ? take_block_for(session, bytes.size - written) : NULL;
+            out = session_may_send(session) ? take_block_for(session, bytes.size - written) : NULL;
         if (out == NULL)
             break;
         size_t part = bytes.size - written;
@@ -144,11 +160,13 @@ void session_wait(struct session *session)
     wait_for_progress(session);
 }
 
-static void finish(struct session *session)
+void session_finish(struct session *session)
 {
     if (session->flags & (SESSION_FINISHED | SESSION_GONE))
         return;
     session_flush(session);
+    if (session->tls != NULL)
+        session_tls_finish(session);
     session->flags |= SESSION_FINISHED;
     net_finish(session->shard->net, session->conn);
     if (session->flags & SESSION_PAUSED) /* else the peer's end is never seen */
@@ -183,23 +201,33 @@ static size_t feed(struct session *session, struct span input)
     return consumed;
 }
 
-static size_t session_received(void *context, struct span bytes)
+size_t session_take(struct session *session, struct span bytes)
 {
-    struct session *session = context;
     struct shard *shard = session->shard;
     session->active_ms = (uint32_t)shard_now_ms(shard);
     if (session->flags & SESSION_FINISHED)
         return bytes.size; /* nothing after QUIT is executed */
     size_t consumed = feed(session, bytes);
-    if (session->door->wish(session) == SESSION_CLOSE && session->under_way == 0) {
-        finish(session);
-        return bytes.size;
+    enum session_wish wish = session->door->wish(session);
+    if (wish != SESSION_GO_ON && session->under_way == 0) {
+        if (wish == SESSION_STARTTLS)
+            session_tls_start(session);
+        else
+            session_finish(session);
+        return bytes.size; /* what came in clear before the handshake is dropped */
     }
     if (consumed < bytes.size)
         session->flags |= SESSION_PAUSED;
     if (session->flags & (SESSION_PAUSED | SESSION_STUCK))
         wait_for_progress(session);
     return consumed;
+}
+
+static size_t session_received(void *context, struct span bytes)
+{
+    struct session *session = context;
+    return session->tls == NULL ? session_take(session, bytes)
+                                : session_tls_received(session, bytes);
 }
 
 void session_pump(struct session *session)
@@ -212,11 +240,11 @@ void session_pump(struct session *session)
     session_received(session, span_of(NULL, 0));
     if (paused)
         net_resume(session->shard->net, session->conn);
-    else if (is_through(session))
-        finish(session);
+    if (!(session->flags & SESSION_PAUSED) && is_through(session))
+        session_finish(session);
 }
 
-static void session_peer_finished(void *context)
+void session_peer_finished(void *context)
 {
     struct session *session = context;
     session->flags |= SESSION_PEER_DONE;
@@ -283,11 +311,27 @@ static void session_closed(void *context, enum net_close_reason reason)
         stop_waiting(session);
     session->flags &= (uint8_t) ~(SESSION_DIRTY | SESSION_WAITING | SESSION_PAUSED);
     timer_cancel(&shard->timers, &session->timer);
-    if (!session->door->close(session))
+    bool away = session->door->close(session);
+    if (session->tls != NULL)
+        session_tls_close(session);
+    if (!away)
         session_ended(session);
 }
 
 /* ----------------------------------------------------------------------------- time ---- */
+
+static uint32_t patience_ms(const struct session *session)
+{
+    return session->tls != NULL && session_tls_is_shaking_hands(session)
+               ? SESSION_TLS_PATIENCE_MS
+               : session->door->patience_ms(session);
+}
+
+void session_set_timer(struct session *session)
+{
+    struct shard *shard = session->shard;
+    timer_set(&shard->timers, &session->timer, shard_now_ms(shard) + patience_ms(session));
+}
 
 void session_expired(struct session *session)
 {
@@ -296,7 +340,7 @@ void session_expired(struct session *session)
         net_abort(shard->net, session->conn);
         return;
     }
-    uint32_t patience = session->door->patience_ms(session);
+    uint32_t patience = patience_ms(session);
     uint32_t silent = (uint32_t)shard_now_ms(shard) - session->active_ms;
     if (silent < patience) {
         timer_set(&shard->timers, &session->timer, shard_now_ms(shard) + (patience - silent));
@@ -317,7 +361,7 @@ void session_shutdown(struct session *session, bool force)
         return;
     }
     session->door->end(session, session->shard->draining, out);
-    finish(session);
+    session_finish(session);
 }
 
 /* ------------------------------------------------------------------------------- opening ---- */
@@ -331,6 +375,8 @@ static void *refuse(struct session *session)
         give_block(shard, session->block);
     if (session->flags & SESSION_DIRTY)
         unlink_from(&shard->dirty, session, offsetof(struct session, next_dirty));
+    if (session->tls != NULL)
+        session_tls_close(session);
     session->door = NULL;
     pool_give(&shard->sessions, session);
     return NULL;
@@ -351,13 +397,15 @@ static void *session_opened(void *context, struct net_conn conn, const union net
                                 .conn = conn,
                                 .generation = generation,
                                 .active_ms = (uint32_t)shard_now_ms(shard)};
+    if (listener->secure && !session_tls_open(session))
+        return refuse(session);
     struct output *out = session_output(session, SMTP_REPLY_BYTES_MAX, false);
     char text[NET_ADDRESS_TEXT_BYTES];
-    if (out == NULL || !session->door->open(session, span_text(net_address_text(peer, text)), out))
+    if (out == NULL ||
+        !session->door->open(session, listener, span_text(net_address_text(peer, text)), out))
         return refuse(session);
     shard->counters.sessions_opened++;
-    timer_set(&shard->timers, &session->timer,
-              shard_now_ms(shard) + session->door->patience_ms(session));
+    session_set_timer(session);
     return session;
 }
 

@@ -1,6 +1,7 @@
 #include "engine/shard.h"
 
 #include "base/invariant.h"
+#include "engine/session_tls.h"
 #include "engine/shard_state.h"
 
 #include <stdlib.h>
@@ -176,6 +177,7 @@ void shard_turn(struct shard *shard, uint64_t wait_ns)
 
     uint64_t sleep = sleep_ns(shard, wait_ns);
     shard->time_is_told = false;
+    shard->handshakes_left = SESSION_TLS_STEPS_PER_TURN;
     net_poll(shard->net, sleep);                     /* poll: events feed the sessions */
     mesh_drain(shard->mesh, shard->index, &visitor); /* what other shards sent */
     timer_wheel_advance(&shard->timers, shard_now_ms(shard), fire, NULL);
@@ -216,11 +218,19 @@ static enum status init_pools(struct shard *shard)
         status = pool_init(&shard->pop3_sessions, sizeof(struct session_pop3), connections);
     if (status == STATUS_OK)
         status = pool_init(&shard->drafts, sizeof(struct store_draft), connections);
+    if (shard->config->tls == NULL)
+        return status;
+    if (status == STATUS_OK)
+        status = pool_init(&shard->tls_sessions, sizeof(struct session_tls), connections);
+    if (status == STATUS_OK)
+        status = pool_init(&shard->tls_records, TLS_RECORD_BYTES_MAX, connections);
     return status;
 }
 
 static void free_shard(struct shard *shard)
 {
+    pool_deinit(&shard->tls_records);
+    pool_deinit(&shard->tls_sessions);
     pool_deinit(&shard->drafts);
     pool_deinit(&shard->pop3_sessions);
     pool_deinit(&shard->sessions);
@@ -250,12 +260,21 @@ enum status shard_listen(struct shard *shard, enum door_kind kind, const union n
                          const struct net_listener_options *options, union net_address *bound,
                          struct fault *fault)
 {
-    static const struct door *const doors[DOOR_KINDS] = {
-        [DOOR_SMTP] = &door_smtp, [DOOR_LMTP] = &door_lmtp, [DOOR_POP3] = &door_pop3};
+    static const struct door *const doors[DOOR_KINDS] = {[DOOR_SMTP] = &door_smtp,
+                                                         [DOOR_LMTP] = &door_lmtp,
+                                                         [DOOR_POP3] = &door_pop3,
+                                                         [DOOR_SMTPS] = &door_smtp,
+                                                         [DOOR_POP3S] = &door_pop3};
     if (shard->listeners_count == SHARD_LISTENERS_MAX)
         return fault_set(fault, STATUS_USAGE, "more than %d listeners", SHARD_LISTENERS_MAX);
     struct session_listener *listener = &shard->listeners[shard->listeners_count];
-    *listener = (struct session_listener){.shard = shard, .door = doors[kind]};
+    const struct shard_config *config = shard->config;
+    bool secure = door_kind_is_secure(kind);
+    INVARIANT(config->tls != NULL || !secure);
+    *listener = (struct session_listener){
+        .shard = shard, .door = doors[kind], .secure = secure, .pop3 = config->pop3};
+    if (config->tls != NULL && !net_address_is_loopback(address))
+        listener->pop3.plaintext_login = false;
     enum status status = shard->net->calls->listen(shard->net, address, options, &session_handler,
                                                    listener, bound, fault);
     if (status == STATUS_OK)

@@ -14,9 +14,20 @@
 #include "engine/pop3/server.h"
 #include "engine/recipients.h"
 #include "engine/smtp/server.h"
+#include "engine/tls.h"
 #include "storage/store.h"
 
-enum door_kind { DOOR_SMTP, DOOR_LMTP, DOOR_POP3, DOOR_KINDS };
+enum door_kind { DOOR_SMTP, DOOR_LMTP, DOOR_POP3, DOOR_SMTPS, DOOR_POP3S, DOOR_KINDS };
+
+static inline bool door_kind_is_pop3(enum door_kind kind)
+{
+    return kind == DOOR_POP3 || kind == DOOR_POP3S;
+}
+
+static inline bool door_kind_is_secure(enum door_kind kind)
+{
+    return kind == DOOR_SMTPS || kind == DOOR_POP3S;
+}
 
 #define SHARD_LISTENERS_MAX 32
 
@@ -27,6 +38,7 @@ struct shard_config {         /* the same for every shard; outlives them */
     const struct recipients *_Atomic
         *recipients; /* where the present table is; holds NULL: accept all */
     struct auth *auth;
+    struct tls_server *tls; /* NULL: in clear only. With it, plain log-ins are for loopback */
     const struct clock *clock;
     uint32_t drain_ms; /* how long sessions may go on after shard_drain */
 };
@@ -37,7 +49,7 @@ extern const struct pop3_host door_pop3_host;
 
 struct shard_counters { /* for metrics and the exit line; written by the shard's thread */
     uint64_t sessions_opened, sessions_refused, messages_stored, messages_failed, logins,
-        login_failures, fetches, timeouts;
+        login_failures, fetches, timeouts, tls_handshakes, tls_failures;
 };
 
 struct shard;

@@ -45,6 +45,16 @@ static enum status add_pop3(void *values, const char *text, struct fault *fault)
     return add_listener(values, DOOR_POP3, "pop3", text, fault);
 }
 
+static enum status add_smtps(void *values, const char *text, struct fault *fault)
+{
+    return add_listener(values, DOOR_SMTPS, "smtps", text, fault);
+}
+
+static enum status add_pop3s(void *values, const char *text, struct fault *fault)
+{
+    return add_listener(values, DOOR_POP3S, "pop3s", text, fault);
+}
+
 static enum status set_durability(void *values, const char *text, struct fault *fault)
 {
     struct service_options *options = values;
@@ -73,6 +83,13 @@ static const struct option_row rows[] = {
      OPTION_CALL, 0, 0, 0, add_smtp},
     {"lmtp", "ADDR", "listen for LMTP; may be repeated", OPTION_CALL, 0, 0, 0, add_lmtp},
     {"pop3", "ADDR", "listen for POP3; may be repeated", OPTION_CALL, 0, 0, 0, add_pop3},
+    {"smtps", "ADDR", "listen for SMTP inside TLS; may be repeated", OPTION_CALL, 0, 0, 0,
+     add_smtps},
+    {"pop3s", "ADDR", "listen for POP3 inside TLS; may be repeated", OPTION_CALL, 0, 0, 0,
+     add_pop3s},
+    {"tls-cert", "FILE", "certificate and chain in PEM: also offers STARTTLS and STLS", OPTION_TEXT,
+     FIELD(tls_certificate_file), 0, 0, NULL},
+    {"tls-key", "FILE", "its private key in PEM", OPTION_TEXT, FIELD(tls_key_file), 0, 0, NULL},
     {"accept-all", NULL, "take mail for every recipient", OPTION_FLAG, FIELD(accept_all), 0, 0,
      NULL},
     {"recipients", "FILE", "take mail for these: user@domain or @domain, one a line", OPTION_TEXT,
@@ -112,7 +129,7 @@ static const struct command command = {
     .synopsis = "serve --store DIR [flags]",
     .summary = "Takes mail in over SMTP and LMTP, makes it durable before it says 250, and hands\n"
                "it out over POP3. SIGTERM finishes what is under way and exits; SIGHUP reads the\n"
-               "passwd and recipients files again.",
+               "passwd, recipients, certificate and key files again.",
     .example = "mailrace serve --store ./var/store --smtp 127.0.0.1:2525 --pop3 127.0.0.1:1110 "
                "\\\n      --accept-all --any-password",
     .rows = rows,
@@ -125,12 +142,18 @@ static enum status check(struct service_options *options, struct fault *fault)
         return fault_set(fault, STATUS_USAGE, "--store is missing");
     if (options->listeners_count == 0)
         return fault_set(fault, STATUS_USAGE,
-                         "nothing to listen on: give --smtp, --lmtp or --pop3");
-    bool receives = false, serves = false;
+                         "nothing to listen on: give --smtp, --smtps, --lmtp, --pop3 or --pop3s");
+    bool receives = false, serves = false, secure = false;
     for (uint32_t i = 0; i < options->listeners_count; i++) {
-        receives |= options->listeners[i].door != DOOR_POP3;
-        serves |= options->listeners[i].door == DOOR_POP3;
+        bool pop3 = door_kind_is_pop3(options->listeners[i].door);
+        receives |= !pop3;
+        serves |= pop3;
+        secure |= door_kind_is_secure(options->listeners[i].door);
     }
+    if (secure && options->tls_certificate_file == NULL)
+        return fault_set(fault, STATUS_USAGE, "--smtps and --pop3s need --tls-cert and --tls-key");
+    if ((options->tls_certificate_file == NULL) != (options->tls_key_file == NULL))
+        return fault_set(fault, STATUS_USAGE, "--tls-cert and --tls-key need each other");
     if (receives && !options->accept_all && options->recipients_file == NULL)
         return fault_set(fault, STATUS_USAGE,
                          "whose mail is taken? Give --recipients FILE or --accept-all");
