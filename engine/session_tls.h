@@ -31,6 +31,7 @@ void session_tls_close(struct session *session);
 /* Bytes came from the network, or (none) the session may go on. Returns how many were taken. */
 size_t session_tls_received(struct session *session, struct span bytes);
 
+/* The handshake is not done yet. */
 bool session_tls_is_shaking_hands(const struct session *session);
 /* Output must wait for the end of the handshake. */
 bool session_tls_holds(const struct session *session);

@@ -8,6 +8,9 @@
 
 void tls_close(struct tls *tls)
 {
+    /* Else OpenSSL would not take up again the session of a connection that just ended. */
+    if (tls->up && !tls->broken)
+        SSL_set_shutdown(tls->ssl, SSL_SENT_SHUTDOWN);
     SSL_free(tls->ssl);
     tls->ssl = NULL;
 }

@@ -107,7 +107,9 @@ static int use_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPH
                       EVP_MAC_CTX *mac, int seal)
 {
     struct tls_shard *shard = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-    return tls_tickets_use(&shard->tickets, name, iv, cipher, mac, seal != 0);
+    int result = tls_tickets_use(&shard->tickets, name, iv, cipher, mac, seal != 0);
+    /* From TLS 1.3 on a ticket is used once (RFC 8446 appendix C.4): another is due. */
+    return result == 1 && !seal && SSL_version(ssl) == TLS1_3_VERSION ? 2 : result;
 }
 
 /* Who asks for another protocol has been led here by somebody (RFC 7301 section 3.2). */

@@ -26,6 +26,8 @@ struct tls_tickets {
     struct tls_ticket_key newest, previous;
 };
 
+/* Starts from the secret, which is the same for all shards, and must be begun by all at the same
+ * epoch. */
 void tls_tickets_init(struct tls_tickets *tickets, const struct clock *clock, uint64_t epoch,
                       const uint8_t secret[TLS_TICKETS_SECRET_BYTES]);
 /* The epoch that it is now by this clock. */

@@ -38,7 +38,9 @@ TESTED_BY = {
     'engine/privileges.c': 'tests/e2e/test_newcomer.py',
     'engine/service.c': 'tests/e2e/test_signals.py',
     'engine/session.c': 'tests/sim/sim.c',
+    'engine/session_tls.c': 'tests/e2e/test_tls.py',
     'engine/shard.c': 'tests/sim/sim.c',
+    'engine/tls_bio.c': 'tests/engine/test_tls.c',
     'engine/worker.c': 'tests/e2e/test_signals.py',
 }
 
