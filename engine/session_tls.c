@@ -133,11 +133,11 @@ static bool advance(struct session *session, struct span *input)
         session_peer_finished(session);
         return false;
     case TLS_BROKEN:
-        session->shard->counters.tls_failures++;
-        session_finish(session);
-        return false;
+        break;
     }
-    INVARIANT(!"every result is above");
+    session->shard->counters.tls_failures++;
+    session_finish(session);
+    return false;
 }
 
 size_t session_tls_received(struct session *session, struct span bytes)

@@ -53,7 +53,7 @@ struct tls_server_options {
 enum status tls_server_open(struct tls_server **server, const struct tls_server_options *options,
                             struct fault *fault) MUST_CHECK;
 /* Reads the files again, for the connections that come after. Same faults: then nothing changes.
- * From one thread, while the shards go on; a context replaced is freed by the reload after. */
+ * From one thread, while the shards go on. */
 enum status tls_server_reload(struct tls_server *server, struct fault *fault) MUST_CHECK;
 /* All connections are closed. */
 void tls_server_close(struct tls_server *server);

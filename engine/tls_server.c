@@ -13,9 +13,9 @@
 #include <stdlib.h>
 
 struct tls_shard {
-    _Alignas(64) SSL_CTX *_Atomic context;
-    SSL_CTX *retired; /* the main thread's: replaced by a reload, freed by the next */
-    SSL_CTX *fresh;   /* the main thread's, while it loads */
+    _Alignas(64) SSL_CTX *context; /* the shard's thread's */
+    SSL_CTX *_Atomic next;         /* loaded and not yet taken by the shard; NULL: none */
+    SSL_CTX *fresh;                /* the loading thread's, while it loads */
     struct tls_tickets tickets;
 };
 
@@ -160,14 +160,7 @@ static enum status context_new(struct tls_server *server, struct tls_shard *shar
 
 /* ----------------------------------------------------------------------------- servers ---- */
 
-static void free_context(SSL_CTX **context)
-{
-    SSL_CTX_free(*context);
-    *context = NULL;
-}
-
-/* All or none. Shards look at their context only to begin a connection, which then holds it: the
- * one replaced last time is no longer looked at. */
+/* All shards or none. */
 enum status tls_server_reload(struct tls_server *server, struct fault *fault)
 {
     uint32_t shards = server->options.shards;
@@ -176,13 +169,9 @@ enum status tls_server_reload(struct tls_server *server, struct fault *fault)
         status = context_new(server, &server->shards[i], &server->shards[i].fresh, fault);
     for (uint32_t i = 0; i < shards; i++) {
         struct tls_shard *shard = &server->shards[i];
-        if (status == STATUS_OK) {
-            free_context(&shard->retired);
-            shard->retired = atomic_exchange(&shard->context, shard->fresh);
-            shard->fresh = NULL;
-        } else {
-            free_context(&shard->fresh);
-        }
+        SSL_CTX_free(status == STATUS_OK ? atomic_exchange(&shard->next, shard->fresh)
+                                         : shard->fresh);
+        shard->fresh = NULL;
     }
     return status;
 }
@@ -226,18 +215,27 @@ void tls_server_close(struct tls_server *server)
 {
     for (uint32_t i = 0; i < server->options.shards; i++) {
         SSL_CTX_free(server->shards[i].context);
-        SSL_CTX_free(server->shards[i].retired);
+        SSL_CTX_free(server->shards[i].next);
         explicit_bzero(&server->shards[i].tickets, sizeof server->shards[i].tickets);
     }
     BIO_meth_free(server->method);
     free(server);
 }
 
+/* What was loaded is the shard's from here on; connections hold on to what they began with. */
+static SSL_CTX *present_context(struct tls_shard *shard)
+{
+    if (atomic_load_explicit(&shard->next, memory_order_relaxed) != NULL) {
+        SSL_CTX_free(shard->context);
+        shard->context = atomic_exchange(&shard->next, NULL);
+    }
+    return shard->context;
+}
+
 bool tls_accept(struct tls *tls, struct tls_server *server, uint32_t shard, struct span protocol)
 {
-    SSL_CTX *context = atomic_load(&server->shards[shard].context);
     *tls = (struct tls){.protocol = protocol};
-    if (!tls_attach(tls, SSL_new(context), server->method))
+    if (!tls_attach(tls, SSL_new(present_context(&server->shards[shard])), server->method))
         return false;
     SSL_set_accept_state(tls->ssl);
     return true;
