@@ -31,6 +31,7 @@ def make_certificate(folder, name='localhost'):
 
 def trusting(version=None, alpn=()):
     context = ssl._create_unverified_context()
+    context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF  # an end is close_notify, or raises
     if version:
         context.minimum_version = context.maximum_version = version
     if alpn:
@@ -364,6 +365,31 @@ class TornDown(TlsCase):
         with self.assertRaises(ssl.SSLZeroReturnError):  # close_notify
             wire.socket.recv(1)
         self.assertEqual(self.stored('half@example.test'), [message('half')])
+
+    def test_many_handshakes_at_once(self):
+        """More than a turn has time for: the rest wait, and none is forgotten."""
+        hellos = []
+        self.server.signal(signal.SIGSTOP)
+        try:
+            for _ in range(100):
+                connection = socket.create_connection(('127.0.0.1', self.smtps_port), timeout=20)
+                self.addCleanup(connection.close)
+                incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+                tls = trusting().wrap_bio(incoming, outgoing)
+                with self.assertRaises(ssl.SSLWantReadError):
+                    tls.do_handshake()
+                connection.sendall(outgoing.read())
+                hellos.append((connection, incoming, tls))
+        finally:
+            self.server.signal(signal.SIGCONT)
+        for connection, incoming, tls in hellos:
+            while True:
+                incoming.write(connection.recv(4096))
+                try:
+                    tls.do_handshake()
+                    break
+                except ssl.SSLWantReadError:
+                    pass
 
     def test_silent_handshakes_hold_nobody_up(self):
         silent = [socket.create_connection(('127.0.0.1', self.smtps_port)) for _ in range(300)]
