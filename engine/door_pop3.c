@@ -190,12 +190,20 @@ static void on_piece(struct store_fetch *fetch, enum status status, struct span 
 
 /* ------------------------------------------------------------------ what the shard asks ---- */
 
-static void open(struct session *session, struct span client, struct output *out)
+static void open(struct session *session, const struct session_listener *listener,
+                 struct span client, struct output *out)
 {
     (void)client;
-    struct shard *shard = session->shard;
     session->pop3 = (struct session_pop3){0};
-    pop3_open(pop3(session), &shard->config->pop3, &shard->blocks, session, false, out);
+    pop3_open(pop3(session), &listener->pop3, &session->shard->blocks, session,
+              session->tls != NULL, out);
+}
+
+static void secured(struct session *session, struct span cipher)
+{
+    (void)cipher; /* nothing of a POP3 session is recorded */
+    if (pop3_wish(pop3(session)) == POP3_STLS)
+        pop3_secured(pop3(session));
 }
 
 static size_t feed(struct session *session, struct span input, struct output *out)
@@ -221,7 +229,9 @@ static void go_on(struct session *session)
 
 static enum session_wish wish(const struct session *session)
 {
-    return pop3_wish(&session->pop3.session) == POP3_CLOSE ? SESSION_CLOSE : SESSION_GO_ON;
+    static const enum session_wish wishes[] = {
+        [POP3_GO_ON] = SESSION_GO_ON, [POP3_CLOSE] = SESSION_CLOSE, [POP3_STLS] = SESSION_STARTTLS};
+    return wishes[pop3_wish(&session->pop3.session)];
 }
 
 static bool expects(const struct session *session)
@@ -317,6 +327,7 @@ void door_pop3_answered(struct session *session, struct crossing *crossing)
 const struct door door_pop3 = {
     .name = "pop3",
     .open = open,
+    .secured = secured,
     .feed = feed,
     .go_on = go_on,
     .wish = wish,

@@ -57,8 +57,8 @@ static enum status host_store(void *owner, const struct smtp_message *message)
         .received_ns = shard->wall_ns,
         .stuffed = message->stuffed,
         .header_bytes = message->header_bytes,
-        .flags =
-            (message->eight_bit ? STORE_EIGHT_BIT : 0u) | (message->smtputf8 ? STORE_SMTPUTF8 : 0u),
+        .flags = (message->eight_bit ? STORE_EIGHT_BIT : 0u) |
+                 (message->smtputf8 ? STORE_SMTPUTF8 : 0u) | (session->tls ? STORE_TLS : 0u),
     };
     struct store_draft *draft = session->smtp.draft ? session->smtp.draft : &shard->no_draft;
     enum status status = store_append(shard->log, draft, &record, session_cookie(session));
@@ -90,17 +90,27 @@ const struct smtp_host door_smtp_host = {
 static void open_with(struct session *session, const struct smtp_config *config, struct span client,
                       struct output *out)
 {
-    smtp_open(smtp(session), config, &session->shard->blocks, session, client, false, out);
+    smtp_open(smtp(session), config, &session->shard->blocks, session, client, session->tls != NULL,
+              out);
 }
 
-static void open_smtp(struct session *session, struct span client, struct output *out)
+static void open_smtp(struct session *session, const struct session_listener *listener,
+                      struct span client, struct output *out)
 {
+    (void)listener;
     open_with(session, &session->shard->config->smtp, client, out);
 }
 
-static void open_lmtp(struct session *session, struct span client, struct output *out)
+static void open_lmtp(struct session *session, const struct session_listener *listener,
+                      struct span client, struct output *out)
 {
+    (void)listener;
     open_with(session, &session->shard->config->lmtp, client, out);
+}
+
+static void secured(struct session *session, struct span cipher)
+{
+    smtp_secured(smtp(session), cipher);
 }
 
 static size_t feed(struct session *session, struct span input, struct output *out)
@@ -119,7 +129,10 @@ static void go_on(struct session *session)
 
 static enum session_wish wish(const struct session *session)
 {
-    return smtp_wish(&session->smtp.session) == SMTP_CLOSE ? SESSION_CLOSE : SESSION_GO_ON;
+    static const enum session_wish wishes[] = {[SMTP_GO_ON] = SESSION_GO_ON,
+                                               [SMTP_CLOSE] = SESSION_CLOSE,
+                                               [SMTP_STARTTLS] = SESSION_STARTTLS};
+    return wishes[smtp_wish(&session->smtp.session)];
 }
 
 static bool expects(const struct session *session)
@@ -162,8 +175,8 @@ void door_smtp_stored(struct session *session, uint64_t id, enum status status)
 }
 
 #define SMTP_DOOR                                                                                  \
-    .feed = feed, .go_on = go_on, .wish = wish, .expects = expects, .busy = busy,                  \
-    .patience_ms = patience_ms, .end = end, .close = close
+    .secured = secured, .feed = feed, .go_on = go_on, .wish = wish, .expects = expects,            \
+    .busy = busy, .patience_ms = patience_ms, .end = end, .close = close
 
 const struct door door_smtp = {.name = "smtp", .open = open_smtp, SMTP_DOOR};
 const struct door door_lmtp = {.name = "lmtp", .open = open_lmtp, SMTP_DOOR};

@@ -88,6 +88,8 @@ static void reload(struct service *service)
     if (options->passwd_file != NULL && !options->any_password &&
         auth_reload(service->config.auth, options->passwd_file, &fault) != STATUS_OK)
         log_error("%s; the old users stay", fault.text);
+    if (service->config.tls != NULL && tls_server_reload(service->config.tls, &fault) != STATUS_OK)
+        log_error("%s; the old certificate stays", fault.text);
     struct recipients *fresh = NULL;
     if (options->recipients_file != NULL) {
         if (recipients_load(&fresh, options->recipients_file, &fault) != STATUS_OK) {
@@ -126,6 +128,8 @@ static void stop(struct service *service)
         ring_close(&service->ring);
     if (service->config.auth != NULL)
         auth_close(service->config.auth);
+    if (service->config.tls != NULL)
+        tls_server_close(service->config.tls);
     recipients_free(service->recipients);
 }
 
@@ -154,7 +158,7 @@ static enum status prepare(struct service *service, struct fault *fault)
 {
     const struct service_options *options = service->options;
     for (uint32_t i = 0; options->any_password && i < options->listeners_count; i++)
-        if (options->listeners[i].door == DOOR_POP3 &&
+        if (door_kind_is_pop3(options->listeners[i].door) &&
             !net_address_is_loopback(&options->listeners[i].address))
             return fault_set(fault, STATUS_USAGE,
                              "--any-password is refused while --pop3 is not on loopback");
@@ -191,6 +195,18 @@ static enum status prepare(struct service *service, struct fault *fault)
     return status;
 }
 
+static enum status open_tls(struct service *service, struct fault *fault)
+{
+    const struct service_options *options = service->options;
+    if (options->tls_certificate_file == NULL)
+        return STATUS_OK;
+    const struct tls_server_options tls = {.certificate_file = options->tls_certificate_file,
+                                           .key_file = options->tls_key_file,
+                                           .shards = service->workers.count,
+                                           .clock = &clock_system};
+    return tls_server_open(&service->config.tls, &tls, fault);
+}
+
 static void read_shard(void *context, uint32_t shard, struct shard_figures *figures)
 {
     const struct service *service = context;
@@ -224,12 +240,16 @@ static void configure_metrics(struct service *service)
 static enum status configure(struct service *service, struct fault *fault)
 {
     const struct service_options *options = service->options;
+    enum status status = open_tls(service, fault);
+    if (status != STATUS_OK)
+        return status;
     struct smtp_config smtp = {
         .hostname = span_text(service->hostname),
         .message_bytes_max = options->message_bytes_max,
         .recipients_max = 1000,
         .text_line_bytes_max = options->text_line_bytes_max,
         .errors_max = 20,
+        .starttls = service->config.tls != NULL,
         .hops_max = 100,
         .host = &door_smtp_host,
         .clock = &clock_system,
@@ -239,6 +259,7 @@ static enum status configure(struct service *service, struct fault *fault)
     service->config.pop3 = (struct pop3_config){
         .hostname = smtp.hostname,
         .plaintext_login = true,
+        .stls = service->config.tls != NULL,
         .errors_max = 10,
         .host = &door_pop3_host,
     };

@@ -36,12 +36,15 @@ struct service_options {
     bool any_password;
     const char *recipients_file; /* NULL with accept_all */
     bool accept_all;
+    const char *tls_certificate_file; /* NULL: no TLS; else with tls_key_file */
+    const char *tls_key_file;
 };
 
 /* Sizes and limits; nothing to listen on, no store. */
 void service_options_default(struct service_options *options);
 
-/* Runs until SIGTERM or SIGINT, then drains; SIGHUP reads the passwd and recipients files again.
+/* Runs until SIGTERM or SIGINT, then drains; SIGHUP reads the passwd, recipients, certificate and
+ * key files again.
  * Prints one line per listener, what is active, and `ready` on stderr. */
 enum status service_run(const struct service_options *options, struct fault *fault) MUST_CHECK;
 

@@ -1,14 +1,7 @@
 #include "engine/session.h"
 
+#include "engine/session_tls.h"
 #include "engine/shard_state.h"
-
-/* A piece of output: a send buffer with its own header, from the shard's blocks. */
-struct session_block {
-    struct net_tx tx;
-    struct output out;
-    enum block_class class;
-    uint8_t bytes[];
-};
 
 enum {
     LINGER_MS = 10000,             /* for the peer's FIN after ours */
@@ -41,31 +34,14 @@ static void block_release(struct net_tx *tx, void *context)
     shard->progress++;
 }
 
-void session_flush(struct session *session)
+/* Small blocks are what everybody's replies need: a peer that does not read ties up few of them. */
+bool session_may_send(const struct session *session, enum block_class class)
 {
-    struct session_block *block = session->block;
-    if (block == NULL)
-        return;
-    session->block = NULL;
-    if (block->out.size == 0 || (session->flags & (SESSION_GONE | SESSION_FINISHED))) {
-        /* No progress: whoever waits would be tried again for a block that it took itself. */
-        give_block(session->shard, block);
-        return;
-    }
-    block->tx.data = block->bytes;
-    block->tx.size = block->out.size;
-    session->unsent_bytes += block_bytes[block->class];
-    net_send(session->shard->net, session->conn, &block->tx);
+    return session->unsent_bytes < (class <= BLOCK_4K ? UNSENT_REPLIES_MAX : UNSENT_BYTES_MAX);
 }
 
-/* Small blocks are what everybody's replies need: a peer that does not read ties up few of them. */
-static struct output *take_block(struct session *session, enum block_class class, bool must)
+struct session_block *session_block_take(struct shard *shard, enum block_class class)
 {
-    struct shard *shard = session->shard;
-    uint32_t unsent_bytes_max = class == BLOCK_4K ? UNSENT_REPLIES_MAX : UNSENT_BYTES_MAX;
-    session_flush(session);
-    if (!must && session->unsent_bytes >= unsent_bytes_max)
-        return NULL;
     struct session_block *block = blocks_take(&shard->blocks, class);
     if (block == NULL)
         return NULL;
@@ -74,12 +50,56 @@ static struct output *take_block(struct session *session, enum block_class class
     block->tx.context = shard;
     block->out = (struct output){.data = block->bytes,
                                  .capacity = block_bytes[class] - (uint32_t)sizeof *block};
-    session->block = block;
-    if (!(session->flags & SESSION_DIRTY)) {
-        session->flags |= SESSION_DIRTY;
-        session->next_dirty = shard->dirty;
-        shard->dirty = session;
+    return block;
+}
+
+void session_block_send(struct session *session, struct session_block *block)
+{
+    if (block->out.size == 0) {
+        /* No progress: whoever waits would be tried again for a block that it took itself. */
+        give_block(session->shard, block);
+        return;
     }
+    block->tx.data = block->out.data;
+    block->tx.size = block->out.size;
+    session->unsent_bytes += block_bytes[block->class];
+    net_send(session->shard->net, session->conn, &block->tx);
+}
+
+void session_flush(struct session *session)
+{
+    struct session_block *block = session->block;
+    if (block == NULL || (session->tls != NULL && session_tls_holds(session)))
+        return;
+    session->block = NULL;
+    if ((session->flags & (SESSION_GONE | SESSION_FINISHED)) ||
+        (session->tls != NULL && !session_tls_seal(session, block)))
+        block->out.size = 0;
+    session_block_send(session, block);
+}
+
+void session_mark_dirty(struct session *session)
+{
+    if (session->flags & SESSION_DIRTY)
+        return;
+    session->flags |= SESSION_DIRTY;
+    session->next_dirty = session->shard->dirty;
+    session->shard->dirty = session;
+}
+
+static struct output *take_block(struct session *session, enum block_class class, bool must)
+{
+    session_flush(session);
+    INVARIANT(session->block == NULL);
+    if (!must && !session_may_send(session, class))
+        return NULL;
+    struct session_block *block = session_block_take(session->shard, class);
+    if (block == NULL)
+        return NULL;
+    if (session->tls != NULL)
+        session_tls_leave_room(block);
+    session->block = block;
+    session_mark_dirty(session);
     return &block->out;
 }
 
@@ -146,11 +166,13 @@ void session_wait(struct session *session)
     wait_for_progress(session);
 }
 
-static void finish(struct session *session)
+void session_finish(struct session *session)
 {
     if (session->flags & (SESSION_FINISHED | SESSION_GONE))
         return;
     session_flush(session);
+    if (session->tls != NULL)
+        session_tls_finish(session);
     session->flags |= SESSION_FINISHED;
     net_finish(session->shard->net, session->conn);
     if (session->flags & SESSION_PAUSED) /* else the peer's end is never seen */
@@ -185,23 +207,33 @@ static size_t feed(struct session *session, struct span input)
     return consumed;
 }
 
-static size_t session_received(void *context, struct span bytes)
+size_t session_take(struct session *session, struct span bytes)
 {
-    struct session *session = context;
     struct shard *shard = session->shard;
     session->active_ms = (uint32_t)shard_now_ms(shard);
     if (session->flags & SESSION_FINISHED)
         return bytes.size; /* nothing after QUIT is executed */
     size_t consumed = feed(session, bytes);
-    if (session->door->wish(session) == SESSION_CLOSE && session->under_way == 0) {
-        finish(session);
-        return bytes.size;
+    enum session_wish wish = session->door->wish(session);
+    if (wish != SESSION_GO_ON && session->under_way == 0) {
+        if (wish == SESSION_STARTTLS)
+            session_tls_start(session);
+        else
+            session_finish(session);
+        return bytes.size; /* what came in clear before the handshake is dropped */
     }
     if (consumed < bytes.size)
         session->flags |= SESSION_PAUSED;
     if (session->flags & (SESSION_PAUSED | SESSION_STUCK))
         wait_for_progress(session);
     return consumed;
+}
+
+static size_t session_received(void *context, struct span bytes)
+{
+    struct session *session = context;
+    return session->tls == NULL ? session_take(session, bytes)
+                                : session_tls_received(session, bytes);
 }
 
 void session_pump(struct session *session)
@@ -214,11 +246,11 @@ void session_pump(struct session *session)
     session_received(session, span_of(NULL, 0));
     if (paused)
         net_resume(session->shard->net, session->conn);
-    else if (is_through(session))
-        finish(session);
+    if (!(session->flags & SESSION_PAUSED) && is_through(session))
+        session_finish(session);
 }
 
-static void session_peer_finished(void *context)
+void session_peer_finished(void *context)
 {
     struct session *session = context;
     session->flags |= SESSION_PEER_DONE;
@@ -287,11 +319,27 @@ static void session_closed(void *context, enum net_close_reason reason)
         stop_waiting(session);
     session->flags &= (uint8_t) ~(SESSION_DIRTY | SESSION_WAITING | SESSION_PAUSED);
     timer_cancel(&shard->timers, &session->timer);
-    if (!session->door->close(session))
+    bool away = session->door->close(session);
+    if (session->tls != NULL)
+        session_tls_close(session);
+    if (!away)
         session_ended(session);
 }
 
 /* ----------------------------------------------------------------------------- time ---- */
+
+static uint32_t patience_ms(const struct session *session)
+{
+    return session->tls != NULL && session_tls_is_shaking_hands(session)
+               ? SESSION_TLS_PATIENCE_MS
+               : session->door->patience_ms(session);
+}
+
+void session_set_timer(struct session *session)
+{
+    struct shard *shard = session->shard;
+    timer_set(&shard->timers, &session->timer, shard_now_ms(shard) + patience_ms(session));
+}
 
 /* Says why, as far as there is room to, and ends. */
 static void say_goodbye(struct session *session)
@@ -302,7 +350,7 @@ static void say_goodbye(struct session *session)
         return;
     }
     session->door->end(session, session->shard->draining, out);
-    finish(session);
+    session_finish(session);
 }
 
 void session_expired(struct session *session)
@@ -312,7 +360,7 @@ void session_expired(struct session *session)
         net_abort(shard->net, session->conn);
         return;
     }
-    uint32_t patience = session->door->patience_ms(session);
+    uint32_t patience = patience_ms(session);
     uint32_t silent = (uint32_t)shard_now_ms(shard) - session->active_ms;
     if (silent < patience) {
         timer_set(&shard->timers, &session->timer, shard_now_ms(shard) + (patience - silent));
@@ -335,11 +383,13 @@ void session_drain(struct session *session, bool force)
 
 /* ------------------------------------------------------------------------------- opening ---- */
 
-/* No block for the banner. */
+/* No memory for TLS, or no block for the banner. */
 static void *refuse(struct session *session)
 {
     struct shard *shard = session->shard;
     shard->counters.sessions_refused[session->kind]++;
+    if (session->tls != NULL)
+        session_tls_close(session);
     session->door = NULL;
     pool_give(&shard->sessions, session);
     return NULL;
@@ -361,15 +411,16 @@ static void *session_opened(void *context, struct net_conn conn, const union net
                                 .conn = conn,
                                 .generation = generation,
                                 .active_ms = (uint32_t)shard_now_ms(shard)};
+    if (door_kind_is_secure(listener->kind) && !session_tls_open(session))
+        return refuse(session);
     struct output *out = session_output(session, SMTP_REPLY_BYTES_MAX, false);
     char text[NET_ADDRESS_TEXT_BYTES];
     if (out == NULL)
         return refuse(session);
-    session->door->open(session, span_text(net_address_text(peer, text)), out);
+    session->door->open(session, listener, span_text(net_address_text(peer, text)), out);
     shard->counters.sessions_opened[session->kind]++;
     shard->counters.sessions_open[session->kind]++;
-    timer_set(&shard->timers, &session->timer,
-              shard_now_ms(shard) + session->door->patience_ms(session));
+    session_set_timer(session);
     return session;
 }
 

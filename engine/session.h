@@ -16,12 +16,18 @@
 #include "engine/smtp/session.h"
 
 struct session;
+struct session_listener;
+struct session_tls;
 
-enum session_wish { SESSION_GO_ON, SESSION_CLOSE };
+enum session_wish { SESSION_GO_ON, SESSION_CLOSE, SESSION_STARTTLS };
 
 struct door {
     const char *name;
-    void (*open)(struct session *session, struct span client, struct output *out);
+    void (*open)(struct session *session, const struct session_listener *listener,
+                 struct span client, struct output *out);
+    /* TLS is up: forgets what was said in clear. `cipher` lives as long as the session. NULL where
+     * there never is TLS. */
+    void (*secured)(struct session *session, struct span cipher);
     size_t (*feed)(struct session *session, struct span input, struct output *out);
     /* There may be room again for what does not come from input: a message being sent. */
     void (*go_on)(struct session *session);
@@ -72,9 +78,18 @@ struct session_metrics {
     uint32_t opened_ms; /* low bits */
 };
 
+/* A piece of output: a send buffer with its own header, from the shard's blocks. */
+struct session_block {
+    struct net_tx tx;
+    struct output out;
+    enum block_class class;
+    uint8_t bytes[];
+};
+
 struct session {
     struct shard *shard;
     const struct door *door;
+    struct session_tls *tls; /* NULL: in clear */
     struct net_conn conn;
     struct timer timer;
     struct session *next_dirty, *next_waiting;
@@ -102,6 +117,7 @@ struct session_listener {
     struct shard *shard;
     const struct door *door;
     enum door_kind kind;
+    struct pop3_config pop3; /* what is allowed in clear depends on who can listen */
 };
 extern const struct net_handler session_handler;
 
@@ -117,6 +133,23 @@ void session_wait(struct session *session);
 void session_pump(struct session *session);
 /* Hands the turn's output to the network. */
 void session_flush(struct session *session);
+/* Sees to it that session_flush is called at the end of the turn. */
+void session_mark_dirty(struct session *session);
+/* Feeds the protocol with plain bytes and does as it wishes; returns how many it took. Fewer: the
+ * session is paused. */
+size_t session_take(struct session *session, struct span bytes);
+/* The peer will send nothing more. */
+void session_peer_finished(void *session);
+/* Nothing more will be said. */
+void session_finish(struct session *session);
+/* Starts the clock of the state that the session is in. */
+void session_set_timer(struct session *session);
+/* A buffer for what is no protocol's output; NULL: none free. It must be sent. */
+struct session_block *session_block_take(struct shard *shard, enum block_class class);
+/* Hands the buffer to the network, or back to the shard when it is empty. */
+void session_block_send(struct session *session, struct session_block *block);
+/* The peer takes what it is sent: another block of this class is not too much. */
+bool session_may_send(const struct session *session, enum block_class class);
 /* What was away when door->close ran has come back: frees the session. */
 void session_ended(struct session *session);
 /* The timer fired. */

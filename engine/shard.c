@@ -2,6 +2,7 @@
 
 #include "base/counters.h"
 #include "base/invariant.h"
+#include "engine/session_tls.h"
 #include "engine/shard_state.h"
 
 #include <stdlib.h>
@@ -10,10 +11,9 @@ enum { RETRIES_PER_TURN = 16 };
 
 const char *door_name(enum door_kind kind)
 {
-    static const char *const names[DOOR_KINDS] = {[DOOR_SMTP] = "smtp",
-                                                  [DOOR_LMTP] = "lmtp",
-                                                  [DOOR_POP3] = "pop3",
-                                                  [DOOR_METRICS] = "metrics"};
+    static const char *const names[DOOR_KINDS] = {
+        [DOOR_SMTP] = "smtp",   [DOOR_LMTP] = "lmtp",   [DOOR_POP3] = "pop3",
+        [DOOR_SMTPS] = "smtps", [DOOR_POP3S] = "pop3s", [DOOR_METRICS] = "metrics"};
     INVARIANT(kind < DOOR_KINDS && names[kind] != NULL);
     return names[kind];
 }
@@ -192,6 +192,7 @@ void shard_turn(struct shard *shard, uint64_t wait_ns)
 
     uint64_t sleep = sleep_ns(shard, wait_ns);
     shard->time_is_told = false;
+    shard->handshakes_left = SESSION_TLS_STEPS_PER_TURN;
     net_poll(shard->net, sleep);                     /* poll: events feed the sessions */
     mesh_drain(shard->mesh, shard->index, &visitor); /* what other shards sent */
     timer_wheel_advance(&shard->timers, shard_now_ms(shard), fire, NULL);
@@ -232,11 +233,19 @@ static enum status init_pools(struct shard *shard)
         status = pool_init(&shard->drafts, sizeof(struct store_draft), connections);
     if (status == STATUS_OK && shard->config->metrics != NULL && shard->index == 0)
         status = pool_init(&shard->scrapes, sizeof(struct session_metrics), SCRAPES_MAX);
+    if (shard->config->tls == NULL)
+        return status;
+    if (status == STATUS_OK)
+        status = pool_init(&shard->tls_sessions, sizeof(struct session_tls), connections);
+    if (status == STATUS_OK)
+        status = pool_init(&shard->tls_records, TLS_RECORD_BYTES_MAX, connections);
     return status;
 }
 
 static void free_shard(struct shard *shard)
 {
+    pool_deinit(&shard->tls_records);
+    pool_deinit(&shard->tls_sessions);
     pool_deinit(&shard->scrapes);
     pool_deinit(&shard->drafts);
     pool_deinit(&shard->sessions);
@@ -266,14 +275,18 @@ enum status shard_listen(struct shard *shard, enum door_kind kind, const union n
                          const struct net_listener_options *options, union net_address *bound,
                          struct fault *fault)
 {
-    static const struct door *const doors[DOOR_KINDS] = {[DOOR_SMTP] = &door_smtp,
-                                                         [DOOR_LMTP] = &door_lmtp,
-                                                         [DOOR_POP3] = &door_pop3,
-                                                         [DOOR_METRICS] = &door_metrics};
+    static const struct door *const doors[DOOR_KINDS] = {
+        [DOOR_SMTP] = &door_smtp,  [DOOR_LMTP] = &door_lmtp,  [DOOR_POP3] = &door_pop3,
+        [DOOR_SMTPS] = &door_smtp, [DOOR_POP3S] = &door_pop3, [DOOR_METRICS] = &door_metrics};
+    const struct shard_config *config = shard->config;
     if (shard->listeners_count == SHARD_LISTENERS_MAX)
         return fault_set(fault, STATUS_USAGE, "more than %d listeners", SHARD_LISTENERS_MAX);
+    INVARIANT(config->tls != NULL || !door_kind_is_secure(kind));
     struct session_listener *listener = &shard->listeners[shard->listeners_count];
-    *listener = (struct session_listener){.shard = shard, .door = doors[kind], .kind = kind};
+    *listener = (struct session_listener){
+        .shard = shard, .door = doors[kind], .kind = kind, .pop3 = config->pop3};
+    if (config->tls != NULL && !net_address_is_loopback(address))
+        listener->pop3.plaintext_login = false;
     enum status status = shard->net->calls->listen(shard->net, address, options, &session_handler,
                                                    listener, bound, fault);
     if (status == STATUS_OK)

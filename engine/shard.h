@@ -15,12 +15,32 @@
 #include "engine/pop3/server.h"
 #include "engine/recipients.h"
 #include "engine/smtp/server.h"
+#include "engine/tls.h"
 #include "storage/store.h"
 
-enum door_kind { DOOR_SMTP, DOOR_LMTP, DOOR_POP3, DOOR_METRICS, DOOR_KINDS };
+/* Those for mail in clear come first. */
+enum door_kind {
+    DOOR_SMTP,
+    DOOR_LMTP,
+    DOOR_POP3,
+    DOOR_SMTPS,
+    DOOR_POP3S,
+    DOOR_METRICS,
+    DOOR_KINDS,
+};
 
 /* "smtp", "lmtp", …: of each kind another, as metrics and log lines say it. */
 const char *door_name(enum door_kind kind);
+
+static inline bool door_kind_is_pop3(enum door_kind kind)
+{
+    return kind == DOOR_POP3 || kind == DOOR_POP3S;
+}
+
+static inline bool door_kind_is_secure(enum door_kind kind)
+{
+    return kind == DOOR_SMTPS || kind == DOOR_POP3S;
+}
 
 #define SHARD_LISTENERS_MAX 32
 
@@ -36,6 +56,7 @@ struct shard_config {         /* the same for every shard; outlives them */
     const struct recipients *_Atomic
         *recipients; /* where the present table is; holds NULL: accept all */
     struct auth *auth;
+    struct tls_server *tls; /* NULL: in clear only. With it, plain log-ins are for loopback */
     const struct clock *clock;
     uint32_t drain_ms; /* how long sessions may go on after shard_drain */
 };
@@ -49,6 +70,7 @@ struct shard_counters { /* for metrics and the exit line; written by the shard's
     uint64_t sessions_open[DOOR_KINDS]; /* now */
     uint64_t sessions_opened[DOOR_KINDS], sessions_refused[DOOR_KINDS];
     uint64_t messages_stored, messages_failed, logins, login_failures, fetches, timeouts;
+    uint64_t tls_handshakes, tls_failures;
 };
 
 struct shard_figures { /* everything that a shard counts */

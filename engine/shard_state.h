@@ -16,6 +16,8 @@ struct shard {
     struct pool sessions;        /* struct session */
     struct pool drafts;          /* struct store_draft */
     struct pool scrapes;         /* struct session_metrics, at the shard that has that door */
+    struct pool tls_sessions;    /* struct session_tls; only with TLS, like the next */
+    struct pool tls_records;     /* TLS_RECORD_BYTES_MAX each */
     struct store_draft no_draft; /* of messages that arrive whole: always empty */
     struct timer_wheel timers;
     uint64_t now_ns, wall_ns; /* read once per turn, at its first event: see shard_tell_time */
@@ -33,6 +35,7 @@ struct shard {
     uint32_t listeners_count;
     bool busy; /* the store has work that only another turn can do */
     bool accept_paused;
+    uint32_t handshakes_left; /* steps that this turn has time for */
     bool draining;
     uint64_t drain_deadline_ns;
     struct shard_counters counters;

@@ -46,6 +46,16 @@ static enum status add_pop3(void *values, const char *text, struct fault *fault)
     return add_listener(values, DOOR_POP3, "pop3", text, fault);
 }
 
+static enum status add_smtps(void *values, const char *text, struct fault *fault)
+{
+    return add_listener(values, DOOR_SMTPS, "smtps", text, fault);
+}
+
+static enum status add_pop3s(void *values, const char *text, struct fault *fault)
+{
+    return add_listener(values, DOOR_POP3S, "pop3s", text, fault);
+}
+
 /* A port alone is one of loopback: who is let in from elsewhere must be said. */
 static enum status add_metrics(void *values, const char *text, struct fault *fault)
 {
@@ -85,6 +95,13 @@ static const struct option_row rows[] = {
      OPTION_CALL, 0, 0, 0, add_smtp},
     {"lmtp", "ADDR", "listen for LMTP; may be repeated", OPTION_CALL, 0, 0, 0, add_lmtp},
     {"pop3", "ADDR", "listen for POP3; may be repeated", OPTION_CALL, 0, 0, 0, add_pop3},
+    {"smtps", "ADDR", "listen for SMTP inside TLS; may be repeated", OPTION_CALL, 0, 0, 0,
+     add_smtps},
+    {"pop3s", "ADDR", "listen for POP3 inside TLS; may be repeated", OPTION_CALL, 0, 0, 0,
+     add_pop3s},
+    {"tls-cert", "FILE", "certificate and chain in PEM: also offers STARTTLS and STLS", OPTION_TEXT,
+     FIELD(tls_certificate_file), 0, 0, NULL},
+    {"tls-key", "FILE", "its private key in PEM", OPTION_TEXT, FIELD(tls_key_file), 0, 0, NULL},
     {"metrics", "ADDR", "serve figures for Prometheus, http://ADDR/metrics; PORT: on 127.0.0.1",
      OPTION_CALL, 0, 0, 0, add_metrics},
     {"accept-all", NULL, "take mail for every recipient", OPTION_FLAG, FIELD(accept_all), 0, 0,
@@ -126,7 +143,7 @@ static const struct command command = {
     .synopsis = "serve --store DIR [flags]",
     .summary = "Takes mail in over SMTP and LMTP, makes it durable before it says 250, and hands\n"
                "it out over POP3. SIGTERM finishes what is under way and exits; SIGHUP reads the\n"
-               "passwd and recipients files again.",
+               "passwd, recipients, certificate and key files again.",
     .example = "mailrace serve --store ./var/store --smtp 127.0.0.1:2525 --pop3 127.0.0.1:1110 "
                "\\\n      --accept-all --any-password",
     .rows = rows,
@@ -137,15 +154,20 @@ static enum status check(struct service_options *options, struct fault *fault)
 {
     if (options->store_directory == NULL)
         return fault_set(fault, STATUS_USAGE, "--store is missing");
-    bool receives = false, serves = false;
+    bool receives = false, serves = false, secure = false;
     for (uint32_t i = 0; i < options->listeners_count; i++) {
         enum door_kind door = options->listeners[i].door;
-        receives |= door == DOOR_SMTP || door == DOOR_LMTP;
-        serves |= door == DOOR_POP3;
+        serves |= door_kind_is_pop3(door);
+        receives |= !door_kind_is_pop3(door) && door != DOOR_METRICS;
+        secure |= door_kind_is_secure(door);
     }
     if (!receives && !serves)
         return fault_set(fault, STATUS_USAGE,
-                         "nothing to listen on: give --smtp, --lmtp or --pop3");
+                         "nothing to listen on: give --smtp, --smtps, --lmtp, --pop3 or --pop3s");
+    if (secure && options->tls_certificate_file == NULL)
+        return fault_set(fault, STATUS_USAGE, "--smtps and --pop3s need --tls-cert and --tls-key");
+    if ((options->tls_certificate_file == NULL) != (options->tls_key_file == NULL))
+        return fault_set(fault, STATUS_USAGE, "--tls-cert and --tls-key need each other");
     if (receives && !options->accept_all && options->recipients_file == NULL)
         return fault_set(fault, STATUS_USAGE,
                          "whose mail is taken? Give --recipients FILE or --accept-all");

@@ -41,7 +41,7 @@ START_TEST(a_full_shard_leaves_who_comes_in_the_queue)
     bed_open(&bed, &options);
     struct client *clients[4];
     for (int i = 0; i < 4; i++)
-        clients[i] = bed_greet(&bed, (enum door_kind)(i % DOOR_METRICS));
+        clients[i] = bed_greet(&bed, (enum door_kind)(i % DOOR_SMTPS));
     struct client *fifth = bed_connect(&bed, DOOR_SMTP);
     bed_run(&bed, 5000);
     ck_assert_uint_eq(fifth->size, 0);
