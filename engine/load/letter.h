@@ -38,7 +38,8 @@ struct letter {
     uint64_t intended_ns;               /* when it should have begun */
     uint64_t said_ns;                   /* when what is being answered was said */
     uint64_t digest;                    /* of the body, plain */
-    uint32_t attempts;
+    uint32_t attempts;                  /* the owner's */
+    bool acked;                         /* the owner's: for some recipient, in an earlier attempt */
     uint8_t parts_count;
     struct corpus_text parts[LETTER_PARTS_MAX]; /* in order: the whole message without end of data;
                                                  * the last byte of the last is the final LF */
