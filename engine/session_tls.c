@@ -5,6 +5,7 @@
 bool session_tls_open(struct session *session)
 {
     struct shard *shard = session->shard;
+    INVARIANT(session->tls == NULL);
     struct session_tls *tls = pool_take(&shard->tls_sessions);
     if (tls == NULL)
         return false;
@@ -55,7 +56,18 @@ static bool hand_on(struct session *session)
     if (tls->plain.size > 0)
         return false;
     give_record(session);
-    return true;
+    return !(session->flags & SESSION_FINISHED);
+}
+
+static enum tls_result receive(struct session_tls *tls, struct span *input, struct output *plain,
+                               struct output *sealed)
+{
+    size_t before = input->size;
+    enum tls_result result = tls_receive(&tls->filter, input, plain, sealed);
+    if (result != TLS_MORE || tls->filter.up)
+        return result;
+    tls->handshake_bytes += (uint32_t)(before - input->size);
+    return tls->handshake_bytes > SESSION_TLS_HANDSHAKE_BYTES_MAX ? TLS_BROKEN : TLS_MORE;
 }
 
 /* Lets the filter take a record. False: no room for what it must send. */
@@ -73,7 +85,7 @@ static bool step(struct session *session, struct span *input, enum tls_result *r
     tls->record = pool_take(&shard->tls_records);
     INVARIANT(tls->record != NULL); /* there is one for every session */
     struct output plain = {.data = tls->record, .capacity = TLS_RECORD_BYTES_MAX};
-    *result = tls_receive(&tls->filter, input, &plain, &block->out);
+    *result = receive(tls, input, &plain, &block->out);
     tls->full = *result == TLS_FULL;
     tls->plain = span_of(plain.data, plain.size);
     if (plain.size == 0)
@@ -129,7 +141,6 @@ static bool advance(struct session *session, struct span *input)
     case TLS_MORE:
         return false;
     case TLS_ENDED:
-        *input = span_of(NULL, 0);
         session_peer_finished(session);
         return false;
     case TLS_BROKEN:
@@ -142,17 +153,15 @@ static bool advance(struct session *session, struct span *input)
 
 size_t session_tls_received(struct session *session, struct span bytes)
 {
+    enum { OVER = SESSION_FINISHED | SESSION_PEER_DONE }; /* nothing more is listened to */
     struct session_tls *tls = session->tls;
     struct span input = bytes;
-    if (session->flags & SESSION_FINISHED)
-        return bytes.size;
-    if (tls->filter.up && (tls->plain.size > 0 || bytes.size == 0) && !hand_on(session))
-        return 0;
-    if (session->flags & SESSION_PEER_DONE)
-        return bytes.size;
-    while ((input.size > 0 || tls->full) && advance(session, &input))
-        ;
-    return session->flags & SESSION_FINISHED ? bytes.size : bytes.size - input.size;
+    bool going = true;
+    if (tls->filter.up && (tls->plain.size > 0 || bytes.size == 0))
+        going = hand_on(session);
+    while (going && !(session->flags & OVER) && (input.size > 0 || tls->full))
+        going = advance(session, &input);
+    return session->flags & OVER ? bytes.size : bytes.size - input.size;
 }
 
 /* ------------------------------------------------------------------------------- sending ---- */
