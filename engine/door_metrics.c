@@ -14,8 +14,10 @@ static bool host_page(void *owner, struct output *out)
 const struct http_host door_metrics_host = {.page = host_page};
 
 /* Without room for another scrape the connection is taken all the same, to be told so. */
-static void open(struct session *session, struct span client, struct output *out)
+static void open(struct session *session, const struct session_listener *listener,
+                 struct span client, struct output *out)
 {
+    (void)listener;
     (void)client;
     (void)out;
     struct shard *shard = session->shard;

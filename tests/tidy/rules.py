@@ -19,9 +19,10 @@ LAYERS = {
     'engine/pop3': ('base',),
     'engine/http': ('base',),
     'engine': _PARTS,
-    'tools': _PARTS + ('engine',),
-    'bench': _PARTS + ('engine',),
-    'tests': _PARTS + ('engine', 'tools', 'bench'),
+    'engine/load': _PARTS + ('engine',),
+    'tools': _PARTS + ('engine', 'engine/load'),
+    'bench': _PARTS + ('engine', 'engine/load'),
+    'tests': _PARTS + ('engine', 'engine/load', 'tools', 'bench'),
 }
 
 # Sources without a mirror, each with the test that goes through it.

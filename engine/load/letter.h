@@ -1,0 +1,63 @@
+/* A message under way: its envelope, its bytes, its id and digest, its times.
+ *
+ * Composed into a block of its own from a pool of the shard: nothing is allocated while load runs.
+ * Each carries the field X-Mailrace-Id, unique over all runs, and is the same for the same seed but
+ * for that and the date. A body that is made up begins with a line that repeats the id, so that no
+ * two are equal and a mix-up of bodies shows as a wrong digest; the rest is text of 76 columns cut
+ * out of the shared paper at a random line. */
+#ifndef ENGINE_LOAD_LETTER_H
+#define ENGINE_LOAD_LETTER_H
+
+#include "base/pool.h"
+#include "base/timer_wheel.h"
+#include "engine/load/corpus.h"
+#include "engine/load/distribution.h"
+#include "engine/smtp/client.h"
+
+#define LETTER_ID_BYTES 32u /* hexadecimal: 16 of the run, 4 of the shard, 12 of the count */
+#define LETTER_PARTS_MAX 5u /* spans that make up a message */
+#define LETTER_HEAD_BYTES 768u
+#define LETTER_OCTETS_MIN 512u /* a made-up message is not shorter */
+
+struct letter_options {       /* outlives the desk */
+    struct span from;         /* reverse-path, ≤ 254 bytes; may be empty */
+    const char *to;           /* with at most one %d, else every recipient is the same */
+    uint32_t users;           /* %d is 0 … users-1; > 0 */
+    struct distribution size; /* bytes of a whole message as BDAT has it, if made up */
+    struct distribution recipients;
+    const struct corpus *corpus; /* NULL: messages are made up */
+    uint64_t seed;
+    uint64_t run; /* the first half of every id */
+    bool digest;  /* of use only with a ledger: costs time */
+};
+
+struct letter {
+    struct smtp_client_message message; /* first: the session's name for it */
+    struct letter *next;                /* the owner's, while it waits */
+    struct timer timer;                 /* the owner's: for another attempt */
+    uint64_t intended_ns;               /* when it should have begun */
+    uint64_t said_ns;                   /* when what is being answered was said */
+    uint64_t digest;                    /* of the body, plain */
+    uint32_t attempts;                  /* the owner's */
+    bool acked;                         /* the owner's: for some recipient, in an earlier attempt */
+    uint8_t parts_count;
+    struct corpus_text parts[LETTER_PARTS_MAX]; /* in order: the whole message without end of data;
+                                                 * the last byte of the last is the final LF */
+    char id[LETTER_ID_BYTES];
+    uint8_t head[LETTER_HEAD_BYTES];
+    struct smtp_client_recipient recipients[]; /* with the text of their paths behind them */
+};
+
+struct letter_desk; /* where a shard writes its letters; one thread */
+
+/* `count` letters at most at a time. `shard` < 65536 is part of the ids. FULL, USAGE (`to` is no
+ * pattern) with a line. */
+enum status letter_desk_open(struct letter_desk **desk, const struct letter_options *options,
+                             uint32_t shard, uint32_t count, struct fault *fault) MUST_CHECK;
+void letter_desk_close(struct letter_desk *desk);
+
+/* The next message, with everything set but the times; NULL: all letters are out. */
+struct letter *letter_write(struct letter_desk *desk, uint64_t wall_ns);
+void letter_free(struct letter_desk *desk, struct letter *letter);
+
+#endif
