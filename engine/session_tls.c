@@ -70,12 +70,14 @@ static bool hand_on(struct session *session)
     return !(session->flags & SESSION_FINISHED);
 }
 
-static enum tls_result receive(struct session_tls *tls, struct span *input, struct output *plain,
-                               struct output *sealed)
+/* Who calls us may not say at length who they are; whom we call, we have chosen. */
+static enum tls_result receive(const struct session *session, struct span *input,
+                               struct output *plain, struct output *sealed)
 {
+    struct session_tls *tls = session->tls;
     size_t before = input->size;
     enum tls_result result = tls_receive(&tls->filter, input, plain, sealed);
-    if (result != TLS_MORE || tls->filter.up)
+    if (result != TLS_MORE || tls->filter.up || session->kind == DOOR_OUTGOING)
         return result;
     tls->handshake_bytes += (uint32_t)(before - input->size);
     return tls->handshake_bytes > SESSION_TLS_HANDSHAKE_BYTES_MAX ? TLS_BROKEN : TLS_MORE;
@@ -96,7 +98,7 @@ static bool step(struct session *session, struct span *input, enum tls_result *r
     tls->record = pool_take(&shard->tls_records);
     INVARIANT(tls->record != NULL); /* there is one for every session */
     struct output plain = {.data = tls->record, .capacity = TLS_RECORD_BYTES_MAX};
-    *result = receive(tls, input, &plain, &block->out);
+    *result = receive(session, input, &plain, &block->out);
     tls->full = *result == TLS_FULL;
     tls->plain = span_of(plain.data, plain.size);
     if (plain.size == 0)

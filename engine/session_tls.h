@@ -11,7 +11,7 @@
 #include "engine/tls.h"
 
 #define SESSION_TLS_PATIENCE_MS 60000u /* for the whole handshake */
-/* What a peer may say in it, roughly: OpenSSL would keep a hello of up to 128 KiB. */
+/* What who calls us may say in it, roughly: OpenSSL would keep a hello of up to 128 KiB. */
 #define SESSION_TLS_HANDSHAKE_BYTES_MAX 16384u
 /* Steps of handshakes (each at most one signature) that one turn has time for; the others wait, so
  * that sessions under way never wait for many of them. */
