@@ -122,6 +122,12 @@ static struct output *take_block_for(struct session *session, size_t size)
     return out;
 }
 
+void session_expect(struct session *session, size_t bytes)
+{
+    if (session->block == NULL)
+        take_block_for(session, bytes);
+}
+
 size_t session_write(struct session *session, struct span bytes)
 {
     size_t written = 0;
@@ -229,7 +235,7 @@ size_t session_take(struct session *session, struct span bytes)
     return consumed;
 }
 
-static size_t session_received(void *context, struct span bytes)
+size_t session_received(void *context, struct span bytes)
 {
     struct session *session = context;
     return session->tls == NULL ? session_take(session, bytes)
@@ -258,7 +264,7 @@ void session_peer_finished(void *context)
         session_pump(session);
 }
 
-static void session_drained(void *context)
+void session_drained(void *context)
 {
     struct session *session = context;
     session->unsent_bytes = 0;
@@ -306,7 +312,7 @@ static void stop_waiting(struct session *session)
     shard->waiting_count--;
 }
 
-static void session_closed(void *context, enum net_close_reason reason)
+void session_closed(void *context, enum net_close_reason reason)
 {
     struct session *session = context;
     struct shard *shard = session->shard;

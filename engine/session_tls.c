@@ -1,6 +1,16 @@
 #include "engine/session_tls.h"
 
+#include "engine/call.h"
 #include "engine/shard_state.h"
+
+static bool begin(const struct session *session, struct tls *filter)
+{
+    const struct shard_config *config = session->shard->config;
+    struct span protocol = span_text(session->door->name);
+    if (session->kind == DOOR_OUTGOING)
+        return tls_connect(filter, config->tls_client, session->call->plan->host, protocol);
+    return tls_accept(filter, config->tls, session->shard->index, protocol);
+}
 
 bool session_tls_open(struct session *session)
 {
@@ -8,9 +18,8 @@ bool session_tls_open(struct session *session)
     struct session_tls *tls = pool_take(&shard->tls_sessions);
     if (tls == NULL)
         return false;
-    *tls = (struct session_tls){0};
-    if (!tls_accept(&tls->filter, shard->config->tls, shard->index,
-                    span_text(session->door->name))) {
+    *tls = (struct session_tls){.full = session->kind == DOOR_OUTGOING}; /* who calls begins */
+    if (!begin(session, &tls->filter)) {
         pool_give(&shard->tls_sessions, tls);
         return false;
     }
@@ -21,10 +30,12 @@ bool session_tls_open(struct session *session)
 void session_tls_start(struct session *session)
 {
     session_flush(session);
-    if (session_tls_open(session))
-        session_set_timer(session);
-    else
+    if (!session_tls_open(session)) {
         net_abort(session->shard->net, session->conn);
+        return;
+    }
+    session_set_timer(session);
+    session_tls_received(session, span_of(NULL, 0));
 }
 
 static void give_record(struct session *session)
