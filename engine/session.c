@@ -180,6 +180,7 @@ void session_finish(struct session *session)
     if (session->tls != NULL)
         session_tls_finish(session);
     session->flags |= SESSION_FINISHED;
+    session_flush(session); /* drops what waited for the end of a handshake */
     net_finish(session->shard->net, session->conn);
     if (session->flags & SESSION_PAUSED) /* else the peer's end is never seen */
         net_resume(session->shard->net, session->conn);
@@ -252,6 +253,7 @@ void session_pump(struct session *session)
     session_received(session, span_of(NULL, 0));
     if (paused)
         net_resume(session->shard->net, session->conn);
+    /* In TLS the end may have come although not all that came before it was taken. */
     if (!(session->flags & SESSION_PAUSED) && is_through(session))
         session_finish(session);
 }

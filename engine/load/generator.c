@@ -7,8 +7,6 @@
 
 #define BACKOFF_MS 100u
 #define BACKOFF_MS_MAX 2000u
-#define ATTEMPT_MS 1000u /* before a letter's second attempt; then twice as long each time */
-#define LATE_NS NS_PER_S
 #define STARVED_NS (NS_PER_MS / 2)
 #define TICK_NS (100 * NS_PER_MS) /* how often the time is looked at in any case */
 #define SPARE_SESSIONS 64u        /* those that end, while others take their place */
@@ -18,220 +16,6 @@ static uint64_t now_ns(const struct generator *generator)
 {
     shard_tell_time(generator->shard);
     return generator->shard->now_ns;
-}
-
-static bool is_open_loop(const struct generator *generator)
-{
-    return generator->options->rate > 0;
-}
-
-/* ------------------------------------------------------------------------------ schedule ---- */
-
-/* The shards share one schedule by turns: shard i has the letters i, i + shards, … */
-static uint64_t intended_ns(const struct generator *generator, uint64_t letter)
-{
-    double place = (double)letter * generator->shards + generator->index;
-    return generator->started_ns + (uint64_t)(place / generator->options->rate * (double)NS_PER_S);
-}
-
-static bool time_is_up(const struct generator *generator, uint64_t at_ns)
-{
-    uint64_t duration_ms = generator->options->duration_ms;
-    return duration_ms > 0 && generator->started_ns > 0 &&
-           at_ns >= generator->started_ns + duration_ms * NS_PER_MS;
-}
-
-/* When the next letter of the open loop is due; UINT64_MAX: never. */
-static uint64_t next_due_ns(const struct generator *generator)
-{
-    if (generator->started == generator->quota || generator->started_ns == 0)
-        return UINT64_MAX;
-    uint64_t due = intended_ns(generator, generator->started);
-    return time_is_up(generator, due) ? UINT64_MAX : due;
-}
-
-static bool is_due(const struct generator *generator)
-{
-    if (generator->ended || generator->started_ns == 0 || generator->started == generator->quota)
-        return false;
-    return !is_open_loop(generator) || next_due_ns(generator) <= now_ns(generator);
-}
-
-uint64_t generator_scheduled(const struct generator *generator)
-{
-    if (generator->started_ns == 0)
-        return 0;
-    uint64_t until = clock_monotonic_ns(generator->clock);
-    uint64_t duration_ns = generator->options->duration_ms * NS_PER_MS;
-    if (duration_ns > 0 && until > generator->started_ns + duration_ns)
-        until = generator->started_ns + duration_ns;
-    double places =
-        (double)(until - generator->started_ns) / (double)NS_PER_S * generator->options->rate;
-    double ours = (places - generator->index) / generator->shards;
-    uint64_t scheduled = ours > 0 ? (uint64_t)ours + 1 : 0;
-    return scheduled < generator->quota ? scheduled : generator->quota;
-}
-
-/* ------------------------------------------------------------------------------- letters ---- */
-
-/* Every recipient will need a line now and one at its end, and again for every attempt. */
-static bool ledger_has_lines_for(struct generator *generator, uint32_t recipients)
-{
-    return generator->ledger == NULL ||
-           ledger_has_room(generator->ledger, generator->index,
-                           (uint32_t)generator->expected + 2 * recipients);
-}
-
-static void note(struct generator *generator, const struct letter *letter,
-                 const struct smtp_client_recipient *recipient, enum ledger_outcome outcome)
-{
-    if (generator->ledger == NULL)
-        return;
-    const struct ledger_entry entry = {
-        .id = span_of(letter->id, sizeof letter->id),
-        .recipient = recipient->path,
-        .digest = letter->digest,
-        .octets = letter->message.octets,
-        .outcome = outcome,
-    };
-    bool written = ledger_write(generator->ledger, generator->index, &entry);
-    INVARIANT(written || ledger_failed(generator->ledger));
-}
-
-static void note_sent(struct generator *generator, const struct letter *letter)
-{
-    for (uint32_t i = 0; i < letter->message.recipient_count; i++)
-        note(generator, letter, &letter->message.recipients[i], LEDGER_SENT);
-    generator->expected += letter->message.recipient_count;
-}
-
-static struct letter *begin_letter(struct generator *generator)
-{
-    uint32_t recipients = (uint32_t)distribution_max(&generator->options->recipients);
-    struct letter *letter = ledger_has_lines_for(generator, recipients)
-                                ? letter_write(generator->desk, generator->shard->wall_ns)
-                                : NULL;
-    if (letter == NULL) {
-        generator->starved = true;
-        return NULL;
-    }
-    uint64_t now = now_ns(generator);
-    letter->intended_ns =
-        is_open_loop(generator) ? intended_ns(generator, generator->started) : now;
-    letter->attempts = 0;
-    letter->acked = false;
-    if (now - letter->intended_ns > LATE_NS)
-        generator->late++;
-    generator->started++;
-    generator->in_flight++;
-    generator->tally->messages.sent++;
-    generator->tally->recipients.sent += letter->message.recipient_count;
-    return letter;
-}
-
-struct letter *generator_next(struct generator *generator)
-{
-    struct letter *letter = generator->again;
-    if (letter != NULL) {
-        if (!ledger_has_lines_for(generator, letter->message.recipient_count)) {
-            generator->starved = true;
-            return NULL;
-        }
-        generator->again = letter->next;
-        generator->tally->retries++;
-    } else if (is_due(generator)) {
-        letter = begin_letter(generator);
-    }
-    if (letter == NULL)
-        return NULL;
-    letter->attempts++;
-    note_sent(generator, letter);
-    return letter;
-}
-
-bool generator_has_ended(const struct generator *generator)
-{
-    return generator->ended && generator->in_flight == 0;
-}
-
-static void settle(struct generator *generator, const struct letter *letter,
-                   const struct smtp_client_recipient *recipient)
-{
-    static const uint8_t outcomes[] = {
-        [SMTP_CLIENT_ACCEPTED] = LEDGER_ACKED,
-        [SMTP_CLIENT_REFUSED] = LEDGER_REFUSED,
-        [SMTP_CLIENT_FAILED] = LEDGER_FAILED,
-        [SMTP_CLIENT_DOUBTFUL] = LEDGER_DOUBTFUL,
-    };
-    struct tally_outcomes *tally = &generator->tally->recipients;
-    uint64_t *const counts[] = {
-        [LEDGER_ACKED] = &tally->acked,
-        [LEDGER_REFUSED] = &tally->refused,
-        [LEDGER_FAILED] = &tally->failed,
-        [LEDGER_DOUBTFUL] = &tally->doubtful,
-    };
-    enum ledger_outcome outcome = outcomes[recipient->outcome];
-    note(generator, letter, recipient, outcome);
-    ++*counts[outcome];
-}
-
-/* The best that came of it for any recipient, but doubt is worse than a refusal. */
-static void settle_message(struct generator *generator, struct letter *letter, uint64_t now)
-{
-    struct tally *tally = generator->tally;
-    unsigned seen = 0;
-    for (uint32_t i = 0; i < letter->message.recipient_count; i++)
-        seen |= 1u << letter->message.recipients[i].outcome;
-    if (letter->acked) {
-        tally->messages.acked++;
-        tally->octets += letter->message.octets;
-        histogram_record(&tally->latency[TALLY_TOTAL], now - letter->intended_ns);
-    } else if (seen & 1u << SMTP_CLIENT_DOUBTFUL) {
-        tally->messages.doubtful++;
-    } else if (seen & 1u << SMTP_CLIENT_FAILED) {
-        tally->messages.failed++;
-    } else {
-        tally->messages.refused++;
-    }
-    letter_free(generator->desk, letter);
-    generator->in_flight--;
-}
-
-static bool may_try_again(const struct generator *generator, const struct letter *letter,
-                          const struct smtp_client_recipient *recipient)
-{
-    return recipient->outcome == SMTP_CLIENT_REFUSED && recipient->code / 100 == 4 &&
-           letter->attempts <= generator->options->retries && !generator->gave_up;
-}
-
-/* Those that were refused for now are kept for another attempt; the others have their fate. */
-void generator_done(struct generator *generator, struct letter *letter, uint64_t now)
-{
-    struct smtp_client_message *message = &letter->message;
-    uint32_t kept = 0;
-    generator->expected -= message->recipient_count;
-    generator->ended_ns = now;
-    for (uint32_t i = 0; i < message->recipient_count; i++) {
-        struct smtp_client_recipient *recipient = &message->recipients[i];
-        letter->acked |= recipient->outcome == SMTP_CLIENT_ACCEPTED;
-        if (may_try_again(generator, letter, recipient))
-            message->recipients[kept++] = *recipient;
-        else
-            settle(generator, letter, recipient);
-    }
-    if (kept == 0) {
-        settle_message(generator, letter, now);
-        return;
-    }
-    message->recipient_count = kept;
-    uint32_t doubled = letter->attempts < 7 ? letter->attempts - 1 : 6;
-    timer_set(&generator->attempts, &letter->timer, now / NS_PER_MS + (ATTEMPT_MS << doubled));
-}
-
-void generator_heard(struct generator *generator, uint16_t code)
-{
-    if (code < TALLY_CODES)
-        generator->tally->replies[code]++;
 }
 
 /* --------------------------------------------------------------------------- connections ---- */
@@ -338,8 +122,8 @@ static void start(struct generator *generator)
         generator->begun_ns = now;
     bool all_tried = generator->tried == generator->senders_count;
     bool waited = now - generator->begun_ns >= GENERATOR_START_MS * NS_PER_MS;
-    if (!is_open_loop(generator) || all_tried || waited)
-        generator->started_ns = now;
+    if (!schedule_is_open(&generator->schedule) || all_tried || waited)
+        generator->schedule.started_ns = now;
 }
 
 static void give_up_if_hopeless(struct generator *generator)
@@ -353,39 +137,11 @@ static void give_up_if_hopeless(struct generator *generator)
     }
 }
 
-static void attempt_is_due(void *context, struct timer *timer)
-{
-    struct generator *generator = context;
-    struct letter *letter =
-        (struct letter *)(void *)((uint8_t *)timer - offsetof(struct letter, timer));
-    if (!generator->cut) {
-        letter->next = generator->again;
-        generator->again = letter;
-        return;
-    }
-    for (uint32_t i = 0; i < letter->message.recipient_count; i++)
-        settle(generator, letter, &letter->message.recipients[i]);
-    settle_message(generator, letter, now_ns(generator));
-}
-
-/* Letters that wait for another attempt will not get it. */
-static void cut_attempts(struct generator *generator)
-{
-    generator->cut = true;
-    while (generator->again != NULL) {
-        struct letter *letter = generator->again;
-        generator->again = letter->next;
-        attempt_is_due(generator, &letter->timer);
-    }
-    uint64_t last_ms = generator->attempts.now_ms + (ATTEMPT_MS << 7);
-    timer_wheel_advance(&generator->attempts, last_ms, attempt_is_due, generator);
-}
-
 void generator_end(struct generator *generator, bool now)
 {
     generator->ended = true;
     if (!generator->cut)
-        cut_attempts(generator);
+        generator_cut_attempts(generator);
     for (uint32_t i = 0; now && i < generator->senders_count; i++)
         if (generator->senders[i].call.session != NULL)
             net_abort(generator->shard->net, generator->senders[i].call.session->conn);
@@ -394,7 +150,8 @@ void generator_end(struct generator *generator, bool now)
 static bool may_offer(struct generator *generator)
 {
     return generator->idle != NULL && !generator->starved &&
-           (generator->again != NULL || is_due(generator) || generator_has_ended(generator));
+           (generator->again != NULL || generator_is_due(generator) ||
+            generator_has_ended(generator));
 }
 
 static void offer(struct generator *generator)
@@ -413,8 +170,8 @@ static uint64_t wait_ns(struct generator *generator)
     if (generator->starved)
         return STARVED_NS;
     uint64_t now = now_ns(generator), due = UINT64_MAX;
-    if (is_open_loop(generator) && generator->idle != NULL && !generator->ended)
-        due = next_due_ns(generator);
+    if (schedule_is_open(&generator->schedule) && generator->idle != NULL && !generator->ended)
+        due = schedule_due_ns(&generator->schedule, generator->started);
     uint64_t timer_ms = timer_wheel_next_ms(&generator->reconnects);
     uint64_t attempt_ms = timer_wheel_next_ms(&generator->attempts);
     timer_ms = attempt_ms < timer_ms ? attempt_ms : timer_ms;
@@ -429,13 +186,13 @@ static uint64_t turn(void *context)
 {
     struct generator *generator = context;
     uint64_t now = now_ns(generator);
-    if (generator->started_ns == 0)
+    if (generator->schedule.started_ns == 0)
         start(generator);
     timer_wheel_advance(&generator->reconnects, now / NS_PER_MS, absent_again, generator);
-    timer_wheel_advance(&generator->attempts, now / NS_PER_MS, attempt_is_due, generator);
-    if (time_is_up(generator, now) && !generator->ended)
+    timer_wheel_advance(&generator->attempts, now / NS_PER_MS, generator_attempt, generator);
+    if (schedule_is_over(&generator->schedule, now) && !generator->ended)
         generator_end(generator, false);
-    if (generator->started == generator->quota)
+    if (generator->started == generator->schedule.quota)
         generator->ended = true;
     give_up_if_hopeless(generator);
     if (!generator_has_ended(generator))
@@ -513,7 +270,13 @@ enum status generator_open(struct generator *generator, const struct generator_o
         .clock = options->clock,
         .tally = tally,
     };
-    generator->quota = blast->messages > 0 ? share(generator, blast->messages) : UINT64_MAX;
+    generator->schedule = (struct schedule){
+        .rate = blast->rate,
+        .index = options->index,
+        .shards = options->shards,
+        .duration_ns = blast->duration_ms * NS_PER_MS,
+        .quota = blast->messages > 0 ? share(generator, blast->messages) : UINT64_MAX,
+    };
     generator->senders_count = (uint32_t)share(generator, blast->connections);
     configure(generator);
     generator->senders = calloc(generator->senders_count, sizeof *generator->senders);

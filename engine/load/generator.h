@@ -14,6 +14,7 @@
 
 #include "engine/load/blast.h"
 #include "engine/load/ledger.h"
+#include "engine/load/schedule.h"
 #include "engine/load/sender.h"
 
 #define GENERATOR_START_MS 5000u
@@ -54,10 +55,9 @@ struct generator {
     uint32_t hopeless;               /* senders that failed HOPELESS times in a row */
     uint64_t ready_ns;               /* when one was last ready; 0: never */
 
+    struct schedule schedule;
     uint64_t begun_ns;    /* the first turn */
-    uint64_t started_ns;  /* of the schedule; 0: not yet */
     uint64_t ended_ns;    /* the last answer */
-    uint64_t quota;       /* letters; UINT64_MAX: as time allows */
     uint64_t started;     /* letters, each once */
     uint64_t late;        /* of those: more than a second */
     uint64_t in_flight;   /* letters begun and not ended, those that wait for another attempt too */
@@ -82,8 +82,13 @@ void generator_turn(struct generator *generator, uint64_t wait_ns);
 void generator_end(struct generator *generator, bool now);
 /* Nothing is under way any more, and nothing will be. */
 bool generator_is_over(const struct generator *generator);
-/* Of the letters that were to begin by now (open loop). */
-uint64_t generator_scheduled(const struct generator *generator);
+
+/* Whether another letter may begin now. */
+bool generator_is_due(const struct generator *generator);
+/* The timer of a letter that waits for another attempt. */
+void generator_attempt(void *generator, struct timer *timer);
+/* Letters that wait for another attempt will not get it. */
+void generator_cut_attempts(struct generator *generator);
 
 /* ---------------------------------------------------------------------- for the senders ---- */
 
