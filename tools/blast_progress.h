@@ -9,7 +9,7 @@
 #include "engine/load/blast.h"
 
 #define BLAST_PROGRESS_LINE_MS 250u    /* on a terminal */
-#define BLAST_PROGRESS_PLAIN_MS 10000u /* elsewhere */
+#define BLAST_PROGRESS_PLAIN_MS 10000u /* … elsewhere */
 #define BLAST_PROGRESS_BYTES 512u
 
 struct blast_progress_view { /* embedded; outlived by its options and clock */
@@ -34,6 +34,6 @@ void blast_progress_deinit(struct blast_progress_view *view);
 
 /* The line without its end, at most `columns` wide; for the unit test. */
 void blast_progress_line(const struct blast_options *options, const struct blast_report *report,
-                         unsigned columns, char line[BLAST_PROGRESS_BYTES]);
+                         unsigned columns, char text[BLAST_PROGRESS_BYTES]);
 
 #endif
