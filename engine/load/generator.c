@@ -189,7 +189,8 @@ static uint64_t turn(void *context)
     if (generator->schedule.started_ns == 0)
         start(generator);
     timer_wheel_advance(&generator->reconnects, now / NS_PER_MS, absent_again, generator);
-    timer_wheel_advance(&generator->attempts, now / NS_PER_MS, generator_attempt, generator);
+    if (!generator->cut)
+        timer_wheel_advance(&generator->attempts, now / NS_PER_MS, generator_attempt, generator);
     if (schedule_is_over(&generator->schedule, now) && !generator->ended)
         generator_end(generator, false);
     if (generator->started == generator->schedule.quota)

@@ -294,7 +294,7 @@ static bool close(struct session *session)
     INVARIANT(sender->under_way == 0);
     generator_closed(sender->generator, sender, connected);
     sender->call.session = NULL;
-    return true;
+    return false;
 }
 
 #define SENDER_DOOR                                                                                \
