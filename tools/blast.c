@@ -147,6 +147,9 @@ static const struct option_row rows[] = {
      set_sources},
     {"timeout", "T", "for any reply (default 60s, or what RFC 5321 says if less)", OPTION_DURATION,
      FIELD(timeout_ms), 1, 3600000, NULL},
+    {"gather", "US",
+     "let replies come together so long: less CPU, but added to latencies (default 0)",
+     OPTION_NUMBER, FIELD(gather_us), 0, 100000, NULL},
     {"seed", "N", "of everything drawn by lot (default 1)", OPTION_SIZE, FIELD(seed), 0, UINT64_MAX,
      NULL},
     {"ledger", "FILE", "write what became of every message: for drain", OPTION_TEXT,
@@ -231,11 +234,24 @@ int blast_main(int argc, char **argv)
         status = blast_run(&flags.options, NULL, NULL, report, &fault);
     int code = status == STATUS_OK ? outcome(&flags, report) : command_failed("blast", &fault);
     const struct tally *t = &report->total;
-    printf("sent %lu acked %lu refused %lu failed %lu doubtful %lu  %.2f s  %.0f/s  cpu %.3f s, %.2f us each; connected %lu un %lu behind %.3f\n", t->messages.sent, t->messages.acked, t->messages.refused, t->messages.failed, t->messages.doubtful, report->seconds, (double)t->messages.acked/report->seconds, report->cpu_seconds, report->cpu_seconds*1e6/(double)t->messages.acked, t->connected, t->unconnected, report->behind);
-    for (int i = 0; i < TALLY_PHASES; i++) { struct histogram_summary h = histogram_summary(&t->latency[i]);
-        printf("%8s n %lu p50 %lu p90 %lu p99 %lu p999 %lu max %lu us\n", tally_phase_name(i), t->latency[i].count, h.p50/1000,h.p90/1000,h.p99/1000,h.p999/1000,h.max/1000); }
-    for (unsigned i = 0; i < TALLY_CODES; i++) if (t->replies[i]) printf("%u: %lu\n", i, t->replies[i]);
-    for (int i = 1; i < SMTP_CLIENT_FAILURES; i++) if (t->failures[i]) printf("%s: %lu\n", smtp_client_failure_name(i), t->failures[i]);
+    printf("sent %lu acked %lu refused %lu failed %lu doubtful %lu  %.2f s  %.0f/s  cpu %.3f s, "
+           "%.2f us each; connected %lu un %lu behind %.3f\n",
+           t->messages.sent, t->messages.acked, t->messages.refused, t->messages.failed,
+           t->messages.doubtful, report->seconds, (double)t->messages.acked / report->seconds,
+           report->cpu_seconds, report->cpu_seconds * 1e6 / (double)t->messages.acked, t->connected,
+           t->unconnected, report->behind);
+    for (int i = 0; i < TALLY_PHASES; i++) {
+        struct histogram_summary h = histogram_summary(&t->latency[i]);
+        printf("%8s n %lu p50 %lu p90 %lu p99 %lu p999 %lu max %lu us\n", tally_phase_name(i),
+               t->latency[i].count, h.p50 / 1000, h.p90 / 1000, h.p99 / 1000, h.p999 / 1000,
+               h.max / 1000);
+    }
+    for (unsigned i = 0; i < TALLY_CODES; i++)
+        if (t->replies[i])
+            printf("%u: %lu\n", i, t->replies[i]);
+    for (int i = 1; i < SMTP_CLIENT_FAILURES; i++)
+        if (t->failures[i])
+            printf("%s: %lu\n", smtp_client_failure_name(i), t->failures[i]);
     free(flags.credentials);
     free(report);
     return code;

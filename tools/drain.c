@@ -4,12 +4,13 @@
 #include "base/credentials.h"
 #include "base/log.h"
 #include "engine/load/drain.h"
+#include "tools/json_make.h"
 #include "tools/options.h"
+#include "tools/whole_file.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -159,36 +160,39 @@ static void show_summary(const struct watch *watch, const struct drain_report *r
 static json_t *make_json(const struct drain_report *report)
 {
     const struct account_totals *totals = &report->totals;
-    const struct {
-        const char *name;
-        uint64_t value;
-    } numbers[] = {
-        {"acked", totals->acked},         {"fetched", totals->fetched},
-        {"lost", totals->lost},           {"duplicated", totals->duplicated},
-        {"corrupted", totals->corrupted}, {"unknown", totals->unknown},
-        {"doubtful", totals->doubtful},   {"unread", totals->unread},
-        {"mailboxes", report->mailboxes}, {"mailboxes_read", report->mailboxes_read},
-        {"messages", report->messages},   {"octets", report->octets},
-        {"deleted", report->deleted},     {"undeleted", report->undeleted},
+    const struct json_member members[] = {
+        {"acked", json_make_count(totals->acked)},
+        {"fetched", json_make_count(totals->fetched)},
+        {"lost", json_make_count(totals->lost)},
+        {"duplicated", json_make_count(totals->duplicated)},
+        {"corrupted", json_make_count(totals->corrupted)},
+        {"unknown", json_make_count(totals->unknown)},
+        {"doubtful", json_make_count(totals->doubtful)},
+        {"unread", json_make_count(totals->unread)},
+        {"mailboxes", json_make_count(report->mailboxes)},
+        {"mailboxes_read", json_make_count(report->mailboxes_read)},
+        {"messages", json_make_count(report->messages)},
+        {"octets", json_make_count(report->octets)},
+        {"deleted", json_make_count(report->deleted)},
+        {"undeleted", json_make_count(report->undeleted)},
+        {"seconds", json_make_real(true, report->seconds)},
+        {"interrupted", json_boolean(report->interrupted)},
     };
-    json_t *json = json_object();
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        json_object_set_new(json, numbers[i].name, json_integer((json_int_t)numbers[i].value));
-    json_object_set_new(json, "seconds", json_real(report->seconds));
-    json_object_set_new(json, "interrupted", json_boolean(report->interrupted));
-    return json;
+    return json_make_object(members, sizeof members / sizeof members[0]);
 }
 
-static enum status write_json(FILE *file, const char *path, const struct drain_report *report,
+static enum status write_json(const char *path, const struct drain_report *report,
                               struct fault *fault)
 {
     json_t *json = make_json(report);
-    bool written = json != NULL && json_dumpf(json, file, JSON_INDENT(2)) == 0 &&
-                   fputc('\n', file) != EOF && fflush(file) == 0;
+    char *text = json != NULL ? json_dumps(json, JSON_INDENT(2)) : NULL;
     json_decref(json);
-    if (!written)
-        return fault_set(fault, status_from_errno(errno), "%s: %s", path, strerror(errno));
-    return STATUS_OK;
+    if (text == NULL)
+        return fault_set(fault, STATUS_SYSTEM, "%s: no memory for the figures", path);
+    const struct span parts[] = {span_text(text), SPAN("\n")};
+    enum status status = whole_file_write(path, parts, 2, fault);
+    free(text);
+    return status;
 }
 
 /* What the shell is told. */
@@ -215,23 +219,17 @@ static int drain(const struct drain_flags *flags)
         .progress = show_progress, .found = show_finding, .context = &watch};
     struct drain_report report;
     struct fault fault;
-    bool to_stdout = flags->json_path != NULL && strcmp(flags->json_path, "-") == 0;
-    FILE *json = NULL;
+    enum status status = STATUS_OK;
     if (flags->json_path != NULL)
-        json = to_stdout ? stdout : fopen(flags->json_path, "we");
-    if (flags->json_path != NULL && json == NULL) {
-        fault_set(&fault, status_from_errno(errno), "%s: %s", flags->json_path, strerror(errno));
-        return command_failed("drain", &fault);
-    }
-    enum status status = drain_run(&flags->options, &observer, &report, &fault);
+        status = whole_file_probe(flags->json_path, &fault);
+    if (status == STATUS_OK)
+        status = drain_run(&flags->options, &observer, &report, &fault);
     if (status == STATUS_OK) {
         show_summary(&watch, &report);
-        if (json != NULL)
-            status = write_json(json, flags->json_path, &report, &fault);
+        if (flags->json_path != NULL)
+            status = write_json(flags->json_path, &report, &fault);
         print_totals(&report.totals);
     }
-    if (json != NULL && !to_stdout)
-        fclose(json);
     return status == STATUS_OK ? outcome(&report) : command_failed("drain", &fault);
 }
 
