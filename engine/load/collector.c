@@ -9,22 +9,21 @@
 
 /* --------------------------------------------------------------------------- mailboxes ---- */
 
-static void tell(struct collector *collector, const char *what, uint32_t mailbox,
+static void tell(struct collector *collector, enum drain_finding finding, uint32_t mailbox,
                  struct span detail)
 {
     const struct drain_observer *observer = collector->observer;
-    if (observer->finding != NULL)
-        observer->finding(observer->context, what, account_mailbox(collector->account, mailbox),
-                          detail);
+    if (observer->found != NULL)
+        observer->found(observer->context, finding, account_mailbox(collector->account, mailbox),
+                        detail);
 }
 
-/* A mailbox where nothing was delivered may not even be there. */
+/* A mailbox where nothing was delivered may not even be there. NULL: nothing has to be said. */
 static void give_up(struct collector *collector, uint32_t mailbox, const char *reason)
 {
     account_unread(collector->account, mailbox);
-    collector->report->mailboxes_done++;
-    if (account_expected(collector->account, mailbox) > 0)
-        tell(collector, "unread", mailbox, span_text(reason));
+    if (reason != NULL && account_expected(collector->account, mailbox) > 0)
+        tell(collector, DRAIN_UNREAD, mailbox, span_text(reason));
 }
 
 /* Whether it can be logged in to at all. What control characters would do to the commands is
@@ -80,13 +79,18 @@ void collector_opened(struct collector *collector, struct fetcher *fetcher)
 
 bool collector_found(struct collector *collector, struct fetcher *fetcher, uint64_t octets)
 {
+    static const uint8_t findings[ACCOUNT_VERDICTS] = {
+        [ACCOUNT_DUPLICATED] = DRAIN_DUPLICATED,
+        [ACCOUNT_CORRUPTED] = DRAIN_CORRUPTED,
+        [ACCOUNT_UNKNOWN] = DRAIN_UNKNOWN,
+    };
     struct span id = fetched_id(&fetcher->message);
     enum account_verdict verdict =
         account_found(collector->account, fetcher->mailbox, id, fetched_digest(&fetcher->message));
     collector->report->messages++;
     collector->report->octets += octets;
     if (verdict != ACCOUNT_FINE)
-        tell(collector, account_verdict_name(verdict), fetcher->mailbox, id);
+        tell(collector, findings[verdict], fetcher->mailbox, id);
     return verdict == ACCOUNT_FINE && collector->options->delete;
 }
 
@@ -101,12 +105,12 @@ void collector_connected(struct collector *collector)
 static void read_whole(struct collector *collector, struct fetcher *fetcher)
 {
     struct drain_report *report = collector->report;
-    report->mailboxes_done++;
+    report->mailboxes_read++;
     report->deleted += fetcher_deleted(fetcher);
     uint32_t undeleted = fetcher_undeleted(fetcher);
     report->undeleted += undeleted;
     if (undeleted > 0)
-        tell(collector, "undeleted", fetcher->mailbox, span_text(fetcher_reason(fetcher)));
+        tell(collector, DRAIN_UNDELETED, fetcher->mailbox, span_text(fetcher_reason(fetcher)));
 }
 
 /* Nobody was there, neither for this mailbox nor for any other meanwhile. */
@@ -133,7 +137,8 @@ static void failed(struct collector *collector, struct fetcher *fetcher)
         return;
     }
     bool nobody = is_nobody_there(collector, fetcher);
-    give_up(collector, fetcher->mailbox, fetcher_reason(fetcher));
+    bool cut = nobody || collector->stopped;
+    give_up(collector, fetcher->mailbox, cut ? NULL : fetcher_reason(fetcher));
     dismiss(collector, fetcher);
     if (nobody && !collector->stopped) {
         collector->report->gave_up = true;
@@ -208,7 +213,7 @@ static void stop_fetcher(struct collector *collector, struct fetcher *fetcher)
         net_abort(collector->shard->net, fetcher->call.session->conn);
     } else if (fetcher->busy) {
         timer_cancel(&collector->retries, &fetcher->timer);
-        give_up(collector, fetcher->mailbox, fetcher_reason(fetcher));
+        give_up(collector, fetcher->mailbox, NULL);
         dismiss(collector, fetcher);
     }
 }
@@ -220,7 +225,7 @@ void collector_stop(struct collector *collector)
     collector->stopped = true;
     collector->absent = NULL;
     while (collector->next < account_mailboxes(collector->account))
-        give_up(collector, collector->next++, "not tried");
+        give_up(collector, collector->next++, NULL);
     for (uint32_t i = 0; i < collector->fetchers_count; i++)
         stop_fetcher(collector, &collector->fetchers[i]);
 }

@@ -37,6 +37,17 @@ void drain_options_default(struct drain_options *options)
     };
 }
 
+const char *drain_finding_name(enum drain_finding finding)
+{
+    static const char *const names[DRAIN_FINDINGS] = {
+        [DRAIN_LOST] = "lost",           [DRAIN_DUPLICATED] = "duplicated",
+        [DRAIN_CORRUPTED] = "corrupted", [DRAIN_UNKNOWN] = "unknown",
+        [DRAIN_UNREAD] = "unread",       [DRAIN_UNDELETED] = "undeleted",
+    };
+    INVARIANT(finding < DRAIN_FINDINGS);
+    return names[finding];
+}
+
 /* What the system allows: connections beyond that wait for others to end. */
 static void allow_files(void)
 {
@@ -127,7 +138,7 @@ static enum status run(struct drain *drain, struct fault *fault)
 static bool tell_lost(void *context, struct span mailbox, struct span id)
 {
     const struct drain_observer *observer = context;
-    observer->finding(observer->context, "lost", mailbox, id);
+    observer->found(observer->context, DRAIN_LOST, mailbox, id);
     return true;
 }
 
@@ -144,7 +155,7 @@ enum status drain_run(const struct drain_options *options, const struct drain_ob
     drain.start_ns = clock_monotonic_ns(&clock_system);
     status = run(&drain, fault);
     account_totals(drain.account, &report->totals);
-    if (status == STATUS_OK && observer->finding != NULL)
+    if (status == STATUS_OK && observer->found != NULL)
         account_each_lost(drain.account, tell_lost, &drain.observer);
     account_close(drain.account);
     return status;

@@ -21,7 +21,7 @@ struct drain_options {
 struct drain_report {
     struct account_totals totals; /* only at the end */
     uint64_t mailboxes;           /* of the ledger */
-    uint64_t mailboxes_done;      /* read, or given up */
+    uint64_t mailboxes_read;      /* whole */
     uint64_t messages, octets;    /* fetched, those that were fetched again too */
     uint64_t deleted;
     uint64_t undeleted; /* the server refused to, or did not say that it had */
@@ -30,14 +30,29 @@ struct drain_report {
     bool gave_up;     /* nobody answered any more */
 };
 
+/* What can be wrong with a mailbox; the first four are about a message, told with its id, the
+ * others told with the reason. */
+enum drain_finding {
+    DRAIN_LOST,
+    DRAIN_DUPLICATED,
+    DRAIN_CORRUPTED,
+    DRAIN_UNKNOWN,
+    DRAIN_UNREAD,    /* not read to the end, though something acked or doubtful should be there */
+    DRAIN_UNDELETED, /* messages that should be gone but may not */
+    DRAIN_FINDINGS,
+};
+
+/* "lost", "duplicated", …: static. */
+const char *drain_finding_name(enum drain_finding finding);
+
 /* Whom to tell while it runs, from the same thread; each may be NULL. */
 struct drain_observer {
     /* A few times a second. */
     void (*progress)(void *context, const struct drain_report *report);
-    /* Something is wrong with a mailbox: `what` is "lost", "duplicated", "corrupted", "unknown",
-     * with the message's id, or "unread" and "undeleted", with the reason. Both spans are borrowed,
-     * and hold whatever came from outside. */
-    void (*finding)(void *context, const char *what, struct span mailbox, struct span detail);
+    /* The spans are borrowed, and hold whatever came from outside. A mailbox that is read again may
+     * have the same to tell again. */
+    void (*found)(void *context, enum drain_finding finding, struct span mailbox,
+                  struct span detail);
     void *context;
 };
 
