@@ -132,6 +132,7 @@ json_t *blast_settings_json(const struct blast_options *options)
         {"ledger", json_make_text(options->ledger_path)},
         {"source", sources_json(options)},
         {"timeout", seconds(options->timeout_ms)},
+        {"gather", count_or_null(options->gather_us)},
         {"seed", json_make_count(options->seed)},
     };
     return json_make_object(members, sizeof members / sizeof members[0]);
