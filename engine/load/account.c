@@ -229,7 +229,7 @@ static enum status read_ledger(struct account *account, struct ledger_reader *re
         if (enter(account, &entry, &agrees) != STATUS_OK)
             return fault_set(fault, STATUS_FULL, "%s: no memory for so many messages", path);
         if (!agrees)
-            return fault_set(fault, STATUS_CONFIG,
+            return fault_set(fault, STATUS_CORRUPT,
                              "%s:%" PRIu64 ": another digest than before for this message", path,
                              ledger_reader_line(reader));
     }
@@ -302,18 +302,6 @@ struct span account_mailbox(const struct account *account, uint32_t mailbox)
 uint64_t account_expected(const struct account *account, uint32_t mailbox)
 {
     return mailbox_at(account, mailbox)->expected;
-}
-
-const char *account_verdict_name(enum account_verdict verdict)
-{
-    static const char *const names[ACCOUNT_VERDICTS] = {
-        [ACCOUNT_FINE] = "fine",
-        [ACCOUNT_DUPLICATED] = "duplicated",
-        [ACCOUNT_CORRUPTED] = "corrupted",
-        [ACCOUNT_UNKNOWN] = "unknown",
-    };
-    INVARIANT(verdict < ACCOUNT_VERDICTS);
-    return names[verdict];
 }
 
 /* Copies in the reading that counts. */

@@ -28,7 +28,7 @@ struct account_totals {
                           * seen */
 };
 
-/* Reads the whole ledger. As errno has it (ABSENT, DENIED, IO, …), FULL: no memory; CONFIG: a line
+/* Reads the whole ledger. As errno has it (ABSENT, DENIED, IO, …), FULL: no memory; CORRUPT: a line
  * (but the last, if it has no LF) that is none, or with another digest than before for the same
  * message and recipient, with its number. */
 enum status account_open(struct account **account, const char *path,
@@ -49,9 +49,6 @@ enum account_verdict {
     ACCOUNT_UNKNOWN,
     ACCOUNT_VERDICTS,
 };
-
-/* "fine", "duplicated", …: static. */
-const char *account_verdict_name(enum account_verdict verdict);
 
 /* A message was found in this mailbox; `id` may be empty. A duplicate with a wrong digest is both,
  * and its verdict CORRUPTED. */
