@@ -106,6 +106,12 @@ static const struct row rows[] = {
       "fine 1 shut down 1",
       "3 = 1 acked + 2 doubtful; 6 = 2 acked + 1 refused + 3 doubtful; 220:1 250:8 421:1; shut "
       "down 1"}},
+    {"DATA 354 for nobody",
+     {AT(RCPT, SAY, "550 no\r\n", 2, 2), AT(DATA, SAY, "354 go on\r\n", 1, 1)},
+     {NULL,
+      "3 = 2 acked + 1 refused; 6 = 4 acked + 2 refused; 220:1 221:1 250:10 354:3 550:2 554:1; "
+      "fine 1",
+      NULL}},
     {"DATA 451",
      {AT(DATA, SAY, "451 not now\r\n", 1, 1)},
      {"3 = 2 acked + 1 refused; 6 = 4 acked + 2 refused; 220:1 221:1 250:13 354:2 451:1; fine 1",
@@ -317,10 +323,11 @@ static const struct row rows[] = {
       "3 = 1 acked + 2 doubtful; 6 = 2 acked + 4 doubtful; 220:1 250:5; connection lost 1"}},
 };
 
-static void check_row(const struct row *row, enum mode mode)
+static void check_row(const struct row *row, bool lmtp, enum mode mode)
 {
     char text[LOAD_BED_TEXT_BYTES];
     struct load_bed_options options = options_of(mode, 3, "2");
+    options.script.lmtp = lmtp;
     memcpy(options.script.faults, row->faults, sizeof row->faults);
     load_bed_go(&bed, &options, 600000);
     load_bed_fates(&bed, text);
@@ -334,7 +341,80 @@ START_TEST(what_a_server_does_is_counted_for_what_it_is)
     snprintf(long_line, sizeof long_line, "250 %04095d\r\n", 0);
     for (enum mode mode = STEP; mode < MODES; mode++)
         if (rows[_i].expected[mode] != NULL)
-            check_row(&rows[_i], mode);
+            check_row(&rows[_i], false, mode);
+}
+END_TEST
+
+/* ---------------------------------------------------------------------------------- LMTP ---- */
+
+static const struct row lmtp_rows[] = {
+    {"all well",
+     {{0}},
+     {"3 = 3 acked; 6 = 6 acked; 220:1 221:1 250:16 354:3; fine 1",
+      "3 = 3 acked; 6 = 6 acked; 220:1 221:1 250:16 354:3; fine 1",
+      "3 = 3 acked; 6 = 6 acked; 220:1 221:1 250:18; fine 1"}},
+    {"not for the second",
+     {AT(COMMIT, SAY, "450 full\r\n", 1, 1)},
+     {"3 = 3 acked; 6 = 5 acked + 1 refused; 220:1 221:1 250:15 354:3 450:1; fine 1",
+      "3 = 3 acked; 6 = 5 acked + 1 refused; 220:1 221:1 250:15 354:3 450:1; fine 1",
+      "3 = 3 acked; 6 = 5 acked + 1 refused; 220:1 221:1 250:17 450:1; fine 1"}},
+    {"for none of the second message",
+     {AT(COMMIT, SAY, "550 no\r\n", 2, 2)},
+     {"3 = 2 acked + 1 refused; 6 = 4 acked + 2 refused; 220:1 221:1 250:14 354:3 550:2; fine 1",
+      "3 = 2 acked + 1 refused; 6 = 4 acked + 2 refused; 220:1 221:1 250:14 354:3 550:2; fine 1",
+      "3 = 2 acked + 1 refused; 6 = 4 acked + 2 refused; 220:1 221:1 250:16 550:2; fine 1"}},
+    {"RCPT refused, then one at the end",
+     {AT(RCPT, SAY, "550 no\r\n", 2, 1), AT(COMMIT, SAY, "552 full\r\n", 2, 1)},
+     {"3 = 2 acked + 1 refused; 6 = 4 acked + 2 refused; 220:1 221:1 250:13 354:3 550:1 552:1; "
+      "fine 1",
+      "3 = 2 acked + 1 refused; 6 = 4 acked + 2 refused; 220:1 221:1 250:13 354:3 550:1 552:1; "
+      "fine 1",
+      "3 = 2 acked + 1 refused; 6 = 4 acked + 2 refused; 220:1 221:1 250:15 550:1 552:1; fine 1"}},
+    {"no recipient is known",
+     {AT(RCPT, SAY, "550 no\r\n", 2, 2)},
+     {"3 = 2 acked + 1 refused; 6 = 4 acked + 2 refused; 220:1 221:1 250:13 354:2 550:2; fine 1",
+      "3 = 2 acked + 1 refused; 6 = 4 acked + 2 refused; 220:1 221:1 250:13 354:2 503:1 550:2; "
+      "fine 1",
+      "3 = 2 acked + 1 refused; 6 = 4 acked + 2 refused; 220:1 221:1 250:14 550:2 554:1; fine 1"}},
+    {"DATA accepted for nobody",
+     {AT(RCPT, SAY, "550 no\r\n", 2, 2), AT(DATA, SAY, "354 go on\r\n", 1, 1)},
+     {"3 = 2 acked + 1 refused; 6 = 4 acked + 2 refused; 220:1 221:1 250:13 354:2 550:2; fine 1",
+      "3 = 2 acked + 1 refused; 6 = 4 acked + 2 refused; 220:2 221:1 250:13 354:3 550:2; fine 1 "
+      "out of step 1",
+      "3 = 2 acked + 1 refused; 6 = 4 acked + 2 refused; 220:1 221:1 250:14 550:2 554:1; fine 1"}},
+    {"close between two fates",
+     {AT(COMMIT, CLOSE, NULL, 3, 1)},
+     {"3 = 3 acked; 6 = 5 acked + 1 doubtful; 220:2 221:1 250:16 354:3; fine 1 connection lost 1",
+      "3 = 2 acked + 1 failed; 6 = 3 acked + 2 failed + 1 doubtful; 220:1 250:10 354:2; connection "
+      "lost 1",
+      "3 = 2 acked + 1 doubtful; 6 = 3 acked + 3 doubtful; 220:1 250:11; connection lost 1"}},
+    {"421 between two fates",
+     {AT(COMMIT, CLOSE, "421 bye\r\n", 3, 1)},
+     {"3 = 3 acked; 6 = 5 acked + 1 refused; 220:2 221:1 250:16 354:3 421:1; fine 1 shut down 1",
+      "3 = 2 acked + 1 failed; 6 = 3 acked + 1 refused + 2 failed; 220:1 250:10 354:2 421:1; shut "
+      "down 1",
+      "3 = 2 acked + 1 doubtful; 6 = 3 acked + 1 refused + 2 doubtful; 220:1 250:11 421:1; shut "
+      "down 1"}},
+    {"421 for the first of two",
+     {AT(COMMIT, CLOSE, "421 bye\r\n", 2, 1)},
+     {"3 = 2 acked + 1 doubtful; 6 = 4 acked + 1 refused + 1 doubtful; 220:2 221:1 250:15 354:3 "
+      "421:1; fine 1 shut down 1",
+      "3 = 1 acked + 1 failed + 1 doubtful; 6 = 2 acked + 1 refused + 2 failed + 1 doubtful; 220:1 "
+      "250:9 354:2 421:1; shut down 1",
+      "3 = 1 acked + 2 doubtful; 6 = 2 acked + 1 refused + 3 doubtful; 220:1 250:10 421:1; shut "
+      "down 1"}},
+    {"silence between two fates",
+     {AT(COMMIT, SILENCE, NULL, 3, 1)},
+     {"3 = 3 acked; 6 = 5 acked + 1 doubtful; 220:2 221:1 250:16 354:3; fine 1 timeout 1",
+      "3 = 2 acked + 1 failed; 6 = 3 acked + 2 failed + 1 doubtful; 220:1 250:10 354:2; timeout 1",
+      "3 = 2 acked + 1 doubtful; 6 = 3 acked + 3 doubtful; 220:1 250:11; timeout 1"}},
+};
+
+START_TEST(lmtp_recipients_have_their_own_fates)
+{
+    for (enum mode mode = STEP; mode < MODES; mode++)
+        if (lmtp_rows[_i].expected[mode] != NULL)
+            check_row(&lmtp_rows[_i], true, mode);
 }
 END_TEST
 
@@ -344,6 +424,8 @@ Suite *test_suite(void)
     TCase *load = tcase_create("load");
     tcase_add_loop_test(load, what_a_server_does_is_counted_for_what_it_is, 0,
                         sizeof rows / sizeof *rows);
+    tcase_add_loop_test(load, lmtp_recipients_have_their_own_fates, 0,
+                        sizeof lmtp_rows / sizeof *lmtp_rows);
     suite_add_tcase(suite, load);
     return suite;
 }
