@@ -11,6 +11,7 @@ struct digest { /* opaque */
     _Alignas(64) uint8_t state[DIGEST_STATE_BYTES];
 };
 
+/* Of no bytes yet; then the pieces in order; then, as often as wanted, the digest so far. */
 void digest_start(struct digest *digest);
 void digest_add(struct digest *digest, struct span bytes);
 uint64_t digest_end(const struct digest *digest);

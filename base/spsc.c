@@ -100,6 +100,17 @@ void spsc_publish(struct spsc *queue)
     atomic_store_explicit(&queue->tail, queue->reserved, memory_order_release);
 }
 
+bool spsc_has_room(struct spsc *queue, uint32_t count, size_t size)
+{
+    INVARIANT(size <= queue->bytes / 4);
+    uint64_t tail = atomic_load_explicit(&queue->tail, memory_order_relaxed);
+    uint64_t need = frame_bytes(size) * ((uint64_t)count + 1); /* one more may be skipped */
+    if (tail - queue->head_seen + need <= queue->bytes)
+        return true;
+    queue->head_seen = atomic_load_explicit(&queue->head, memory_order_acquire);
+    return tail - queue->head_seen + need <= queue->bytes;
+}
+
 struct span spsc_peek(struct spsc *queue)
 {
     uint64_t head = atomic_load_explicit(&queue->head, memory_order_relaxed);

@@ -20,6 +20,8 @@ void spsc_close(struct spsc *queue);
  * over. */
 void *spsc_reserve(struct spsc *queue, size_t size);
 void spsc_publish(struct spsc *queue);
+/* Writer: whether `count` frames of `size` bytes or less would find room now, one after another. */
+bool spsc_has_room(struct spsc *queue, uint32_t count, size_t size);
 
 /* Reader: the oldest frame, size 0 and data NULL when the queue is empty; then consume it. */
 struct span spsc_peek(struct spsc *queue);

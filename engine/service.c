@@ -161,7 +161,8 @@ static enum status prepare(struct service *service, struct fault *fault)
         if (door_kind_is_pop3(options->listeners[i].door) &&
             !net_address_is_loopback(&options->listeners[i].address))
             return fault_set(fault, STATUS_USAGE,
-                             "--any-password is refused while --pop3 is not on loopback");
+                             "--any-password is refused while --%s is not on loopback",
+                             door_name(options->listeners[i].door));
     if (options->hostname != NULL)
         snprintf(service->hostname, sizeof service->hostname, "%s", options->hostname);
     else if (gethostname(service->hostname, sizeof service->hostname - 1) != 0)

@@ -122,6 +122,12 @@ static struct output *take_block_for(struct session *session, size_t size)
     return out;
 }
 
+void session_expect(struct session *session, size_t bytes)
+{
+    if (session->block == NULL)
+        take_block_for(session, bytes);
+}
+
 size_t session_write(struct session *session, struct span bytes)
 {
     size_t written = 0;
@@ -174,6 +180,7 @@ void session_finish(struct session *session)
     if (session->tls != NULL)
         session_tls_finish(session);
     session->flags |= SESSION_FINISHED;
+    session_flush(session); /* drops what waited for the end of a handshake */
     net_finish(session->shard->net, session->conn);
     if (session->flags & SESSION_PAUSED) /* else the peer's end is never seen */
         net_resume(session->shard->net, session->conn);
@@ -229,7 +236,7 @@ size_t session_take(struct session *session, struct span bytes)
     return consumed;
 }
 
-static size_t session_received(void *context, struct span bytes)
+size_t session_received(void *context, struct span bytes)
 {
     struct session *session = context;
     return session->tls == NULL ? session_take(session, bytes)
@@ -246,6 +253,7 @@ void session_pump(struct session *session)
     session_received(session, span_of(NULL, 0));
     if (paused)
         net_resume(session->shard->net, session->conn);
+    /* In TLS the end may have come although not all that came before it was taken. */
     if (!(session->flags & SESSION_PAUSED) && is_through(session))
         session_finish(session);
 }
@@ -258,7 +266,7 @@ void session_peer_finished(void *context)
         session_pump(session);
 }
 
-static void session_drained(void *context)
+void session_drained(void *context)
 {
     struct session *session = context;
     session->unsent_bytes = 0;
@@ -306,7 +314,7 @@ static void stop_waiting(struct session *session)
     shard->waiting_count--;
 }
 
-static void session_closed(void *context, enum net_close_reason reason)
+void session_closed(void *context, enum net_close_reason reason)
 {
     struct session *session = context;
     struct shard *shard = session->shard;

@@ -15,6 +15,7 @@
 #include "engine/shard.h"
 #include "engine/smtp/session.h"
 
+struct call;
 struct session;
 struct session_listener;
 struct session_tls;
@@ -48,13 +49,14 @@ struct door {
 extern const struct door door_smtp, door_lmtp, door_pop3, door_metrics;
 
 enum session_flag {
-    SESSION_PAUSED = 1 << 0,    /* consumed less than it got: net_resume is owed */
-    SESSION_WAITING = 1 << 1,   /* on the shard's list of those to try again after progress */
-    SESSION_DIRTY = 1 << 2,     /* has output of this turn: on the shard's list to flush */
-    SESSION_FINISHED = 1 << 3,  /* we have said everything; net_finish was called */
-    SESSION_GONE = 1 << 4,      /* the connection is closed */
-    SESSION_PEER_DONE = 1 << 5, /* the peer will send nothing more */
-    SESSION_STUCK = 1 << 6,     /* had more to say than there was room for */
+    SESSION_PAUSED = 1 << 0,     /* consumed less than it got: net_resume is owed */
+    SESSION_WAITING = 1 << 1,    /* on the shard's list of those to try again after progress */
+    SESSION_DIRTY = 1 << 2,      /* has output of this turn: on the shard's list to flush */
+    SESSION_FINISHED = 1 << 3,   /* we have said everything; net_finish was called */
+    SESSION_GONE = 1 << 4,       /* the connection is closed */
+    SESSION_PEER_DONE = 1 << 5,  /* the peer will send nothing more */
+    SESSION_STUCK = 1 << 6,      /* had more to say than there was room for */
+    SESSION_CONNECTING = 1 << 7, /* an outgoing one that has not come up yet */
 };
 
 struct session_pop3 {
@@ -99,7 +101,7 @@ struct session {
     uint32_t unsent_bytes;       /* of blocks handed over since the network last ran dry */
     uint16_t under_way;          /* messages appended and not yet answered */
     uint8_t flags;
-    uint8_t kind; /* enum door_kind */
+    uint8_t kind; /* enum door_kind, or DOOR_OUTGOING */
     union {
         struct session_metrics *metrics; /* from the shard's pool; NULL: too many are open */
         struct {
@@ -107,6 +109,7 @@ struct session {
             struct store_draft *draft; /* from the shard's pool while a message arrives in pieces */
         } smtp;
         struct session_pop3 pop3;
+        struct call *call; /* of DOOR_OUTGOING: its caller's */
     };
 };
 /* With one of the network's connections, of 64 bytes, and nothing else while it is idle. */
@@ -126,6 +129,8 @@ extern const struct net_handler session_handler;
 struct output *session_output(struct session *session, uint32_t room, bool must);
 /* Appends as much of the bytes as blocks and the peer allow; returns how many. */
 size_t session_write(struct session *session, struct span bytes);
+/* Before writing so much piece by piece: takes a block that fits it, if there is none yet. */
+void session_expect(struct session *session, size_t bytes);
 /* Calls session_pump once there is room again. */
 void session_wait(struct session *session);
 /* Something the session waited for has happened: lets it go on with what input and output it has.
@@ -138,8 +143,11 @@ void session_mark_dirty(struct session *session);
 /* Feeds the protocol with plain bytes and does as it wishes; returns how many it took. Fewer: the
  * session is paused. */
 size_t session_take(struct session *session, struct span bytes);
-/* The peer will send nothing more. */
+/* What the network tells a session: see struct net_handler. */
+size_t session_received(void *session, struct span bytes);
 void session_peer_finished(void *session);
+void session_drained(void *session);
+void session_closed(void *session, enum net_close_reason reason);
 /* Nothing more will be said. */
 void session_finish(struct session *session);
 /* Starts the clock of the state that the session is in. */

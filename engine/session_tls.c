@@ -1,16 +1,26 @@
 #include "engine/session_tls.h"
 
+#include "engine/call.h"
 #include "engine/shard_state.h"
+
+static bool begin(const struct session *session, struct tls *filter)
+{
+    const struct shard_config *config = session->shard->config;
+    struct span protocol = span_text(session->door->name);
+    if (session->kind == DOOR_OUTGOING)
+        return tls_connect(filter, config->tls_client, session->call->plan->host, protocol);
+    return tls_accept(filter, config->tls, session->shard->index, protocol);
+}
 
 bool session_tls_open(struct session *session)
 {
     struct shard *shard = session->shard;
+    INVARIANT(session->tls == NULL);
     struct session_tls *tls = pool_take(&shard->tls_sessions);
     if (tls == NULL)
         return false;
-    *tls = (struct session_tls){0};
-    if (!tls_accept(&tls->filter, shard->config->tls, shard->index,
-                    span_text(session->door->name))) {
+    *tls = (struct session_tls){.full = session->kind == DOOR_OUTGOING}; /* who calls begins */
+    if (!begin(session, &tls->filter)) {
         pool_give(&shard->tls_sessions, tls);
         return false;
     }
@@ -21,10 +31,12 @@ bool session_tls_open(struct session *session)
 void session_tls_start(struct session *session)
 {
     session_flush(session);
-    if (session_tls_open(session))
-        session_set_timer(session);
-    else
+    if (!session_tls_open(session)) {
         net_abort(session->shard->net, session->conn);
+        return;
+    }
+    session_set_timer(session);
+    session_tls_received(session, span_of(NULL, 0));
 }
 
 static void give_record(struct session *session)
@@ -55,7 +67,20 @@ static bool hand_on(struct session *session)
     if (tls->plain.size > 0)
         return false;
     give_record(session);
-    return true;
+    return !(session->flags & SESSION_FINISHED);
+}
+
+/* Who calls us may not say at length who they are; whom we call, we have chosen. */
+static enum tls_result receive(const struct session *session, struct span *input,
+                               struct output *plain, struct output *sealed)
+{
+    struct session_tls *tls = session->tls;
+    size_t before = input->size;
+    enum tls_result result = tls_receive(&tls->filter, input, plain, sealed);
+    if (result != TLS_MORE || tls->filter.up || session->kind == DOOR_OUTGOING)
+        return result;
+    tls->handshake_bytes += (uint32_t)(before - input->size);
+    return tls->handshake_bytes > SESSION_TLS_HANDSHAKE_BYTES_MAX ? TLS_BROKEN : TLS_MORE;
 }
 
 /* Lets the filter take a record. False: no room for what it must send. */
@@ -73,7 +98,7 @@ static bool step(struct session *session, struct span *input, enum tls_result *r
     tls->record = pool_take(&shard->tls_records);
     INVARIANT(tls->record != NULL); /* there is one for every session */
     struct output plain = {.data = tls->record, .capacity = TLS_RECORD_BYTES_MAX};
-    *result = tls_receive(&tls->filter, input, &plain, &block->out);
+    *result = receive(session, input, &plain, &block->out);
     tls->full = *result == TLS_FULL;
     tls->plain = span_of(plain.data, plain.size);
     if (plain.size == 0)
@@ -129,7 +154,6 @@ static bool advance(struct session *session, struct span *input)
     case TLS_MORE:
         return false;
     case TLS_ENDED:
-        *input = span_of(NULL, 0);
         session_peer_finished(session);
         return false;
     case TLS_BROKEN:
@@ -142,17 +166,15 @@ static bool advance(struct session *session, struct span *input)
 
 size_t session_tls_received(struct session *session, struct span bytes)
 {
+    enum { OVER = SESSION_FINISHED | SESSION_PEER_DONE }; /* nothing more is listened to */
     struct session_tls *tls = session->tls;
     struct span input = bytes;
-    if (session->flags & SESSION_FINISHED)
-        return bytes.size;
-    if (tls->filter.up && (tls->plain.size > 0 || bytes.size == 0) && !hand_on(session))
-        return 0;
-    if (session->flags & SESSION_PEER_DONE)
-        return bytes.size;
-    while ((input.size > 0 || tls->full) && advance(session, &input))
-        ;
-    return session->flags & SESSION_FINISHED ? bytes.size : bytes.size - input.size;
+    bool going = true;
+    if (tls->filter.up && (tls->plain.size > 0 || bytes.size == 0))
+        going = hand_on(session);
+    while (going && !(session->flags & OVER) && (input.size > 0 || tls->full))
+        going = advance(session, &input);
+    return session->flags & OVER ? bytes.size : bytes.size - input.size;
 }
 
 /* ------------------------------------------------------------------------------- sending ---- */

@@ -11,15 +11,18 @@
 #include "engine/tls.h"
 
 #define SESSION_TLS_PATIENCE_MS 60000u /* for the whole handshake */
+/* What who calls us may say in it, roughly: OpenSSL would keep a hello of up to 128 KiB. */
+#define SESSION_TLS_HANDSHAKE_BYTES_MAX 16384u
 /* Steps of handshakes (each at most one signature) that one turn has time for; the others wait, so
  * that sessions under way never wait for many of them. */
 #define SESSION_TLS_STEPS_PER_TURN 8u
 
 struct session_tls { /* from the shard's pool while the session is in TLS */
     struct tls filter;
-    uint8_t *record;   /* from the shard's pool while some of it is left; NULL: none */
-    struct span plain; /* decrypted into `record`, not yet taken */
-    bool full;         /* the filter has more to send than there was room for */
+    uint8_t *record;          /* from the shard's pool while some of it is left; NULL: none */
+    struct span plain;        /* decrypted into `record`, not yet taken */
+    uint32_t handshake_bytes; /* received */
+    bool full;                /* the filter has more to send than there was room for */
 };
 
 /* Begins, at the server's side. False: no memory. */

@@ -103,7 +103,8 @@ static void fire(void *context, struct timer *timer)
 
 static bool may_retry(const struct shard *shard)
 {
-    return shard->tries_left > 0 && shard->waiting != NULL && store_has_room(shard->log);
+    return shard->tries_left > 0 && shard->waiting != NULL &&
+           (shard->log == NULL || store_has_room(shard->log));
 }
 
 /* Sessions that waited for room try again, once each, when something has been given back: the
@@ -181,28 +182,50 @@ static uint64_t sleep_ns(struct shard *shard, uint64_t wait_ns)
     uint64_t timer_ns = next_ms == UINT64_MAX ? UINT64_MAX
                         : next_ms <= now_ms   ? 0
                                               : (next_ms - now_ms) * NS_PER_MS;
-    return timer_ns < wait_ns ? timer_ns : wait_ns;
+    if (timer_ns < wait_ns)
+        wait_ns = timer_ns;
+    if (shard->driver == NULL)
+        return wait_ns;
+    uint64_t now_ns = clock_monotonic_ns(shard->config->clock); /* the turn took its time */
+    uint64_t driver_ns = shard->driver_ns > now_ns ? shard->driver_ns - now_ns : 0;
+    return driver_ns < wait_ns ? driver_ns : wait_ns;
 }
 
-void shard_turn(struct shard *shard, uint64_t wait_ns)
+/* What needs the log and the other shards. */
+static void keep_mail(struct shard *shard)
 {
     static const struct mesh_visitor visits = {.link = on_mesh_link, .crossing = on_crossing};
     struct mesh_visitor visitor = visits;
     visitor.context = shard;
-
-    uint64_t sleep = sleep_ns(shard, wait_ns);
-    shard->time_is_told = false;
-    shard->handshakes_left = SESSION_TLS_STEPS_PER_TURN;
-    net_poll(shard->net, sleep);                     /* poll: events feed the sessions */
     mesh_drain(shard->mesh, shard->index, &visitor); /* what other shards sent */
-    timer_wheel_advance(&shard->timers, shard_now_ms(shard), fire, NULL);
     shard->busy =
         store_turn(shard->log); /* commit: settle what is durable, submit the next batch */
     watch_store(shard);
+}
+
+static void drive(struct shard *shard)
+{
+    shard_tell_time(shard);
+    uint64_t wait_ns = shard->driver->turn(shard->driver->context);
+    shard->driver_ns = wait_ns < UINT64_MAX - shard->now_ns ? shard->now_ns + wait_ns : UINT64_MAX;
+}
+
+void shard_turn(struct shard *shard, uint64_t wait_ns)
+{
+    uint64_t sleep = sleep_ns(shard, wait_ns);
+    shard->time_is_told = false;
+    shard->handshakes_left = SESSION_TLS_STEPS_PER_TURN;
+    net_poll(shard->net, sleep); /* poll: events feed the sessions */
+    timer_wheel_advance(&shard->timers, shard_now_ms(shard), fire, NULL);
+    if (shard->log != NULL)
+        keep_mail(shard);
     retry_waiting(shard);
+    if (shard->driver != NULL)
+        drive(shard);
     if (shard->draining)
         shut_sessions(shard);
-    mesh_flush(shard->mesh, shard->index);
+    if (shard->mesh != NULL)
+        mesh_flush(shard->mesh, shard->index);
     flush_dirty(shard); /* replies of this turn, one send per connection */
     pace_accepting(shard);
 }
@@ -233,7 +256,7 @@ static enum status init_pools(struct shard *shard)
         status = pool_init(&shard->drafts, sizeof(struct store_draft), connections);
     if (status == STATUS_OK && shard->config->metrics != NULL && shard->index == 0)
         status = pool_init(&shard->scrapes, sizeof(struct session_metrics), SCRAPES_MAX);
-    if (shard->config->tls == NULL)
+    if (shard->config->tls == NULL && shard->config->tls_client == NULL)
         return status;
     if (status == STATUS_OK)
         status = pool_init(&shard->tls_sessions, sizeof(struct session_tls), connections);
@@ -266,7 +289,8 @@ enum status shard_open(struct shard **result, const struct shard_config *config,
         return status;
     }
     timer_wheel_init(&shard->timers, shard_now_ms(shard));
-    mesh_attach(mesh, index, net);
+    if (mesh != NULL)
+        mesh_attach(mesh, index, net);
     *result = shard;
     return STATUS_OK;
 }
@@ -301,6 +325,11 @@ enum status shard_attach(struct shard *shard, struct store *store, struct medium
         .link = on_link, .stored = on_stored, .expunged = on_expunged, .context = shard};
     shard->store = store;
     return store_log_open(&shard->log, store, shard->index, medium, &events, fault);
+}
+
+void shard_drive(struct shard *shard, const struct shard_driver *driver)
+{
+    shard->driver = driver;
 }
 
 void shard_drain(struct shard *shard)

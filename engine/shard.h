@@ -27,6 +27,7 @@ enum door_kind {
     DOOR_POP3S,
     DOOR_METRICS,
     DOOR_KINDS,
+    DOOR_OUTGOING = DOOR_KINDS, /* the kind of connections that we make: engine/call.h */
 };
 
 /* "smtp", "lmtp", …: of each kind another, as metrics and log lines say it. */
@@ -57,6 +58,7 @@ struct shard_config {         /* the same for every shard; outlives them */
         *recipients; /* where the present table is; holds NULL: accept all */
     struct auth *auth;
     struct tls_server *tls; /* NULL: in clear only. With it, plain log-ins are for loopback */
+    struct tls_client *tls_client; /* for calls, and for one shard alone; NULL: in clear only */
     const struct clock *clock;
     uint32_t drain_ms; /* how long sessions may go on after shard_drain */
 };
@@ -67,8 +69,8 @@ extern const struct pop3_host door_pop3_host;
 extern const struct http_host door_metrics_host;
 
 struct shard_counters { /* for metrics and the exit line; written by the shard's thread */
-    uint64_t sessions_open[DOOR_KINDS]; /* now */
-    uint64_t sessions_opened[DOOR_KINDS], sessions_refused[DOOR_KINDS];
+    uint64_t sessions_open[DOOR_KINDS + 1]; /* now; the last are outgoing */
+    uint64_t sessions_opened[DOOR_KINDS + 1], sessions_refused[DOOR_KINDS + 1];
     uint64_t messages_stored, messages_failed, logins, login_failures, fetches, timeouts;
     uint64_t tls_handshakes, tls_failures;
 };
@@ -79,9 +81,18 @@ struct shard_figures { /* everything that a shard counts */
     struct store_counters store;
 };
 
+/* Somebody who makes a shard call out: has its say once per turn, after the events, before what was
+ * said is sent. */
+struct shard_driver {
+    /* Returns for how long, in nanoseconds, it need not be asked again unless something happens. */
+    uint64_t (*turn)(void *context);
+    void *context;
+};
+
 struct shard;
 
-/* Makes the shard and its pools. `net` and `mesh` outlive it. */
+/* Makes the shard and its pools. `net` and `mesh` outlive it. Without a mesh (NULL) it has no log
+ * either, and only calls out. */
 enum status shard_open(struct shard **shard, const struct shard_config *config, uint32_t index,
                        struct net *net, struct mesh *mesh) MUST_CHECK;
 
@@ -93,6 +104,9 @@ enum status shard_listen(struct shard *shard, enum door_kind door, const union n
 /* Opens the shard's log; before the first turn. */
 enum status shard_attach(struct shard *shard, struct store *store, struct medium *medium,
                          struct fault *fault) MUST_CHECK;
+
+/* Before the first turn; outlives the shard. */
+void shard_drive(struct shard *shard, const struct shard_driver *driver);
 
 /* One turn; waits at most `wait_ns` when there is nothing to do. */
 void shard_turn(struct shard *shard, uint64_t wait_ns);

@@ -29,7 +29,9 @@ struct shard {
     struct session *dirty;
     struct session *waiting, *last_waiting; /* in the order they began to wait */
     uint32_t waiting_count;
-    uint32_t tries_left; /* of the waiting, since the last progress */
+    uint32_t tries_left;               /* of the waiting, since the last progress */
+    const struct shard_driver *driver; /* NULL: none */
+    uint64_t driver_ns;                /* when it wants to be asked at the latest */
     struct clock_date_cache date;
     struct session_listener listeners[SHARD_LISTENERS_MAX];
     uint32_t listeners_count;

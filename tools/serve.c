@@ -173,7 +173,7 @@ static enum status check(struct service_options *options, struct fault *fault)
                          "whose mail is taken? Give --recipients FILE or --accept-all");
     if (serves && !options->any_password && options->passwd_file == NULL)
         return fault_set(fault, STATUS_USAGE,
-                         "who may log in? --pop3 needs --passwd FILE or --any-password");
+                         "who may log in? POP3 needs --passwd FILE or --any-password");
     if (options->text_line_bytes_max > 0 && options->text_line_bytes_max < 1000)
         return fault_set(fault, STATUS_USAGE,
                          "--max-text-line: 0 or at least 1000 (RFC 5321 section 4.5.3.1.6); see "

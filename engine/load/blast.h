@@ -45,6 +45,7 @@ struct blast_report {
     uint64_t in_flight;   /* while it runs: messages begun and not ended */
     uint32_t connections; /* while it runs: that are up */
     bool interrupted;     /* by a signal */
+    bool gave_up;         /* no connection was to be had any more */
 };
 
 /* Called from the main thread a few times a second while load runs; NULL: not. */

@@ -27,6 +27,7 @@ struct distribution {
 enum status distribution_parse(const char *text, uint64_t low, uint64_t high,
                                struct distribution *distribution, struct fault *fault) MUST_CHECK;
 
+/* A value; thread-safe as far as `random` is. */
 uint64_t distribution_draw(const struct distribution *distribution, struct random *random);
 
 /* The largest value that can be drawn. */

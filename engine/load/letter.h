@@ -4,7 +4,8 @@
  * Each carries the field X-Mailrace-Id, unique over all runs, and is the same for the same seed but
  * for that and the date. A body that is made up begins with a line that repeats the id, so that no
  * two are equal and a mix-up of bodies shows as a wrong digest; the rest is text of 76 columns cut
- * out of the shared paper at a random line. */
+ * out of the shared paper at a random line. A message is
+ * exactly as large as was drawn. */
 #ifndef ENGINE_LOAD_LETTER_H
 #define ENGINE_LOAD_LETTER_H
 
@@ -12,10 +13,11 @@
 #include "base/timer_wheel.h"
 #include "engine/load/corpus.h"
 #include "engine/load/distribution.h"
+#include "engine/load/paper.h"
 #include "engine/smtp/client.h"
 
 #define LETTER_ID_BYTES 32u /* hexadecimal: 16 of the run, 4 of the shard, 12 of the count */
-#define LETTER_PARTS_MAX 5u /* spans that make up a message */
+#define LETTER_PARTS_MAX 4u /* texts that make up a message */
 #define LETTER_HEAD_BYTES 768u
 #define LETTER_OCTETS_MIN 512u /* a made-up message is not shorter */
 
@@ -25,7 +27,8 @@ struct letter_options {       /* outlives the desk */
     uint32_t users;           /* %d is 0 … users-1; > 0 */
     struct distribution size; /* bytes of a whole message as BDAT has it, if made up */
     struct distribution recipients;
-    const struct corpus *corpus; /* NULL: messages are made up */
+    const struct corpus *corpus; /* NULL: messages are made up, */
+    const struct paper *paper;   /* out of this, made for the largest of them */
     uint64_t seed;
     uint64_t run; /* the first half of every id */
     bool digest;  /* of use only with a ledger: costs time */
@@ -38,7 +41,8 @@ struct letter {
     uint64_t intended_ns;               /* when it should have begun */
     uint64_t said_ns;                   /* when what is being answered was said */
     uint64_t digest;                    /* of the body, plain */
-    uint32_t attempts;
+    uint32_t attempts;                  /* the owner's */
+    bool acked;                         /* the owner's: for some recipient, in an earlier attempt */
     uint8_t parts_count;
     struct corpus_text parts[LETTER_PARTS_MAX]; /* in order: the whole message without end of data;
                                                  * the last byte of the last is the final LF */
@@ -53,10 +57,12 @@ struct letter_desk; /* where a shard writes its letters; one thread */
  * pattern) with a line. */
 enum status letter_desk_open(struct letter_desk **desk, const struct letter_options *options,
                              uint32_t shard, uint32_t count, struct fault *fault) MUST_CHECK;
+/* With all its letters, also those that are out. */
 void letter_desk_close(struct letter_desk *desk);
 
 /* The next message, with everything set but the times; NULL: all letters are out. */
 struct letter *letter_write(struct letter_desk *desk, uint64_t wall_ns);
+/* Back to the desk it came from. */
 void letter_free(struct letter_desk *desk, struct letter *letter);
 
 #endif

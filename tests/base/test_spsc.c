@@ -104,6 +104,31 @@ START_TEST(full_says_no_until_consumed)
 }
 END_TEST
 
+/* Whatever was promised is kept, wherever the end is, and all but one frame's worth is promised. */
+START_TEST(promised_room_is_there)
+{
+    enum { SIZE = 200, FRAMES = QUEUE_BYTES / (SIZE + 8) - 1 };
+    for (size_t offset = 0; offset < QUEUE_BYTES; offset += 8) {
+        ck_assert(spsc_has_room(queue, FRAMES, SIZE));
+        ck_assert(!spsc_has_room(queue, FRAMES + 1, SIZE));
+        for (uint32_t i = 0; i < FRAMES; i++) {
+            ck_assert(spsc_has_room(queue, FRAMES - i, SIZE));
+            ck_assert_ptr_nonnull(spsc_reserve(queue, SIZE));
+            spsc_publish(queue);
+        }
+        ck_assert(!spsc_has_room(queue, FRAMES, SIZE));
+        for (uint32_t i = 0; i < FRAMES; i++) {
+            ck_assert_ptr_nonnull(spsc_peek(queue).data);
+            spsc_consume(queue);
+        }
+        ck_assert_ptr_nonnull(spsc_reserve(queue, 0));
+        spsc_publish(queue);
+        ck_assert_ptr_nonnull(spsc_peek(queue).data);
+        spsc_consume(queue);
+    }
+}
+END_TEST
+
 START_TEST(largest_frame_fits_wherever_the_end_is)
 {
     for (size_t offset = 0; offset < QUEUE_BYTES; offset += 8) {
@@ -218,6 +243,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, empty_frame_is_a_frame);
     tcase_add_test(tcase, unpublished_is_unseen_and_can_start_over);
     tcase_add_test(tcase, full_says_no_until_consumed);
+    tcase_add_test(tcase, promised_room_is_there);
     tcase_add_test(tcase, largest_frame_fits_wherever_the_end_is);
     tcase_add_loop_test(tcase, frames_come_out_as_they_went_in, 0, 4);
     tcase_add_test(tcase, two_threads);

@@ -6,11 +6,13 @@ import re
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import unittest
 
 from cases import FolderCase
-from mailrace import Server, free_port, message, run
+from mailrace import Server, Wire, free_port, message, run
+from tls import make_certificate, secure
 
 SCRAPE_SECONDS = 10
 SCRAPES_MAX = 16
@@ -129,6 +131,31 @@ class Moving(unittest.TestCase):
             self.assertGreater(after.sum('process_cpu_seconds_total'),
                                before.sum('process_cpu_seconds_total'))
             self.assertGreater(after.sum('process_resident_memory_bytes'), 1 << 20)
+
+    def test_tls_is_counted_by_its_door(self):
+        port = free_port()
+        with tempfile.TemporaryDirectory() as folder:
+            certificate, key = make_certificate(folder)
+            with MetricsServer('--tls-cert', certificate, '--tls-key', key,
+                               '--smtps', f'127.0.0.1:{port}') as server:
+                with Wire(port, greet=False) as inside, server.wire() as upgraded:
+                    secure(inside)
+                    self.assertEqual(inside.reply()[0], 220)
+                    upgraded.command(b'EHLO client.test')
+                    self.assertEqual(upgraded.command(b'STARTTLS')[0], 220)
+                    secure(upgraded)
+                    self.assertEqual(upgraded.command(b'NOOP')[0], 250)
+                    figures = server.figures()
+                    self.assertEqual(figures.sum('sessions_open', door='smtps'), 1)
+                    self.assertEqual(figures.sum('sessions_open', door='smtp'), 1)
+                with Wire(port, greet=False) as clear:
+                    clear.send(b'EHLO client.test\r\n')
+                    server.await_figure(1, 'tls_failures_total')
+                server.await_figure(0, 'sessions_open', door='smtps')
+                figures = server.figures()
+                self.assertEqual(figures.sum('tls_handshakes_total'), 2)
+                self.assertEqual(figures.sum('sessions_opened_total', door='smtps'), 2)
+                self.assertEqual(figures.sum('sessions_opened_total', door='pop3s'), 0)
 
     def test_gauges_follow_sessions(self):
         with MetricsServer() as server:

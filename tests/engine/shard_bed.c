@@ -29,6 +29,7 @@ struct bed_options bed_options(void)
                                 .shards = 1,
                                 .connections_max = 64,
                                 .window_bytes = 65536,
+                                .segment_bytes_max = 8192,
                                 .recipients_max = 1000,
                                 .staging_bytes = 4 << 20,
                                 .drain_ms = 5000,
@@ -47,6 +48,7 @@ static void configure(struct bed *bed, const struct bed_options *options)
     auth.requests_max = options->auth_requests_max;
     auth.workers = 1;
     ck_assert_int_eq(auth_open(&bed->config.auth, &auth, &fault), STATUS_OK);
+    bed->config.tls = options->tls;
     bed->config.connections_max = options->connections_max;
     bed->config.recipients = &bed->recipients;
     bed->config.clock = &bed->clock;
@@ -57,6 +59,7 @@ static void configure(struct bed *bed, const struct bed_options *options)
         .recipients_max = options->recipients_max,
         .text_line_bytes_max = 1000,
         .errors_max = 20,
+        .starttls = options->tls != NULL,
         .hops_max = 100,
         .host = &door_smtp_host,
         .clock = &bed->clock,
@@ -64,6 +67,7 @@ static void configure(struct bed *bed, const struct bed_options *options)
     bed->config.lmtp.lmtp = true;
     bed->config.pop3 = (struct pop3_config){.hostname = SPAN("mx.bed.test"),
                                             .plaintext_login = true,
+                                            .stls = options->tls != NULL,
                                             .errors_max = 10,
                                             .host = &door_pop3_host};
 }
@@ -103,7 +107,8 @@ static void open_shard(struct bed *bed, uint32_t index)
     ck_assert_int_eq(
         shard_open(&bed->shards[index], &bed->config, index, bed->nets[index], bed->mesh),
         STATUS_OK);
-    for (enum door_kind door = DOOR_SMTP; door <= DOOR_POP3; door++) {
+    enum door_kind last = bed->config.tls != NULL ? DOOR_POP3S : DOOR_POP3;
+    for (enum door_kind door = DOOR_SMTP; door <= last; door++) {
         const union net_address address = address_of(door);
         ck_assert_int_eq(shard_listen(bed->shards[index], door, &address, &listen, NULL, &fault),
                          STATUS_OK);
@@ -123,7 +128,7 @@ void bed_open(struct bed *bed, const struct bed_options *options)
     const struct sim_network_options network = {.seed = options->seed,
                                                 .latency_ns_min = 10000,
                                                 .latency_ns_max = 50000,
-                                                .segment_bytes_max = 8192,
+                                                .segment_bytes_max = options->segment_bytes_max,
                                                 .window_bytes = options->window_bytes,
                                                 .connections_max = BED_CLIENTS_MAX + 8};
     ck_assert_int_eq(sim_network_open(&bed->network, &network, &bed->clock), STATUS_OK);

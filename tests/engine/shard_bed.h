@@ -18,8 +18,9 @@
 struct bed_options {
     uint64_t seed;
     uint32_t shards;
-    uint32_t connections_max; /* per shard */
-    uint32_t window_bytes;    /* of the network: what a peer that reads nothing still takes */
+    uint32_t connections_max;   /* per shard */
+    uint32_t window_bytes;      /* of the network: what a peer that reads nothing still takes */
+    uint32_t segment_bytes_max; /* what is received at once */
     uint32_t recipients_max;
     uint64_t staging_bytes;
     uint32_t drain_ms;
@@ -28,8 +29,9 @@ struct bed_options {
     const char *passwd_file;   /* NULL: any password is right */
     uint32_t auth_requests_max;
     uint32_t idle_per_thousand; /* how often a shard sits a round out, as a busy core would */
+    struct tls_server *tls;     /* NULL: in clear, without the doors of TLS */
 };
-/* One shard, 64 connections, 64 KiB, any password, 1 ms. */
+/* One shard, 64 connections, 64 KiB, any password, 1 ms, in clear. */
 struct bed_options bed_options(void);
 
 struct bed;

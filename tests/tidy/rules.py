@@ -38,7 +38,6 @@ TESTED_BY = {
     'engine/net/uring_listener.c': 'tests/engine/net/test_net_uring.c',
     'engine/net/uring_receive.c': 'tests/engine/net/test_net_uring.c',
     'engine/net/uring_send.c': 'tests/engine/net/test_net.c',
-    'engine/session_tls.c': 'tests/e2e/test_tls.py',
     'engine/tls_bio.c': 'tests/engine/test_tls.c',
     'engine/worker.c': 'tests/e2e/test_signals.py',
 }

@@ -1,0 +1,325 @@
+#include "engine/load/blast.h"
+
+#include "base/invariant.h"
+#include "base/random.h"
+#include "base/ring.h"
+#include "engine/load/generator.h"
+#include "engine/load/timeline.h"
+#include "engine/net/net_uring.h"
+#include "engine/process.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+
+enum {
+    RING_ENTRIES = 4096,
+    RECEIVE_BUFFERS = 1024,
+    RECEIVE_BUFFER_BYTES = 4096, /* replies are short */
+    SPARE_CONNECTIONS = 64,
+    SPARE_DESCRIPTORS = 64,
+    LOOK_MS = 250,
+};
+
+enum ending { GO_ON, END, END_NOW };
+
+struct blast;
+
+struct part { /* a shard and its thread */
+    struct blast *blast;
+    uint32_t index;
+    pthread_t thread;
+    struct ring ring;
+    struct net *net;
+    struct generator generator;
+    struct tally *tally;
+    uint64_t over_ns;
+    enum status status;
+    struct fault fault;
+};
+
+struct blast {
+    const struct blast_options *options;
+    struct letter_options letters;
+    struct corpus *corpus;
+    struct paper paper;
+    struct ledger *ledger;
+    struct timeline timeline;
+    struct part *parts;
+    uint32_t parts_count;   /* whose thread was started */
+    _Atomic(uint32_t) over; /* parts that are */
+    _Atomic(int) ending;    /* enum ending */
+};
+
+void blast_options_default(struct blast_options *options)
+{
+    struct fault fault;
+    *options = (struct blast_options){
+        .connections = 64,
+        .shards = 1,
+        .hello = "mailrace.invalid",
+        .from = "blast@example.test",
+        .to = "user%d@example.test",
+        .users = 1000,
+        .timeout_ms = 60000,
+        .seed = 1,
+    };
+    enum status status = distribution_parse("4k", 0, UINT64_MAX, &options->size, &fault);
+    INVARIANT(status == STATUS_OK);
+    status = distribution_parse("1", 1, UINT64_MAX, &options->recipients, &fault);
+    INVARIANT(status == STATUS_OK);
+}
+
+/* ------------------------------------------------------------------------ a part's thread ---- */
+
+static enum status part_open(struct part *part)
+{
+    const struct blast *blast = part->blast;
+    enum status status = ring_open(&part->ring, RING_ENTRIES, &part->fault);
+    if (status != STATUS_OK)
+        return status;
+    const struct net_uring_options net = {
+        .connections_max =
+            blast->options->connections / blast->options->shards + 1 + SPARE_CONNECTIONS,
+        .buffers = RECEIVE_BUFFERS,
+        .buffer_bytes = RECEIVE_BUFFER_BYTES,
+    };
+    status = net_uring_open(&part->net, &part->ring, &net, &part->fault);
+    if (status != STATUS_OK)
+        return status;
+    const struct generator_options generator = {
+        .blast = blast->options,
+        .letters = &blast->letters,
+        .ledger = blast->ledger,
+        .index = part->index,
+        .shards = blast->options->shards,
+        .clock = &clock_system,
+    };
+    return generator_open(&part->generator, &generator, part->net, part->tally, &part->fault);
+}
+
+static void part_serve(struct part *part)
+{
+    struct blast *blast = part->blast;
+    int ending = GO_ON;
+    while (!generator_is_over(&part->generator)) {
+        int wanted = atomic_load_explicit(&blast->ending, memory_order_relaxed);
+        if (wanted == GO_ON && blast->ledger != NULL && ledger_failed(blast->ledger))
+            wanted = END;
+        if (wanted > ending)
+            generator_end(&part->generator, wanted == END_NOW);
+        ending = wanted > ending ? wanted : ending;
+        generator_turn(&part->generator, LOOK_MS * NS_PER_MS);
+    }
+    part->over_ns = clock_monotonic_ns(&clock_system);
+}
+
+static void part_close(struct part *part)
+{
+    if (part->net != NULL)
+        part->net->calls->deinit(part->net);
+    generator_close(&part->generator);
+    if (part->ring.handlers_count > 0)
+        ring_close(&part->ring);
+}
+
+static void *part_run(void *argument)
+{
+    struct part *part = argument;
+    part->status = part_open(part);
+    if (part->status == STATUS_OK)
+        part_serve(part);
+    else
+        atomic_store(&part->blast->ending, END_NOW);
+    part_close(part);
+    atomic_fetch_add(&part->blast->over, 1);
+    return NULL;
+}
+
+/* ------------------------------------------------------------------------ the main thread ---- */
+
+static void look(struct blast *blast, struct blast_report *report, double seconds, bool last)
+{
+    struct timeline *timeline = &blast->timeline;
+    timeline_look(timeline);
+    for (uint32_t i = 0; i < blast->parts_count; i++)
+        timeline_add(timeline, blast->parts[i].tally);
+    timeline_looked(timeline, seconds, last);
+    report->steps_count = timeline->count;
+    const struct tally *total = timeline_total(timeline);
+    const struct tally_outcomes *messages = &total->messages;
+    report->seconds = seconds;
+    report->in_flight = messages->sent - messages->acked - messages->refused - messages->failed -
+                        messages->doubtful;
+    uint64_t ended = 0;
+    for (uint32_t i = 0; i < SMTP_CLIENT_FAILURES; i++)
+        ended += total->failures[i];
+    report->connections = (uint32_t)(total->connected - ended);
+    if (!last)
+        report->total = *total;
+}
+
+/* Until all parts are over; a signal ends the load, a second one at once. */
+static void watch(struct blast *blast, const sigset_t *signals, blast_progress *progress,
+                  void *context, struct blast_report *report)
+{
+    const struct timespec pause = {.tv_nsec = LOOK_MS * (long)NS_PER_MS};
+    uint64_t start_ns = clock_monotonic_ns(&clock_system);
+    while (atomic_load(&blast->over) < blast->parts_count) {
+        if (sigtimedwait(signals, NULL, &pause) > 0) {
+            report->interrupted = true;
+            atomic_store(&blast->ending, atomic_load(&blast->ending) == GO_ON ? END : END_NOW);
+        }
+        uint64_t now_ns = clock_monotonic_ns(&clock_system);
+        look(blast, report, (double)(now_ns - start_ns) / (double)NS_PER_S, false);
+        if (progress != NULL)
+            progress(context, report);
+    }
+}
+
+static enum status start_parts(struct blast *blast, struct fault *fault)
+{
+    uint32_t shards = blast->options->shards;
+    blast->parts = calloc(shards, sizeof *blast->parts);
+    if (blast->parts == NULL)
+        return fault_set(fault, STATUS_SYSTEM, "no memory for %u shards", shards);
+    for (uint32_t i = 0; i < shards; i++) {
+        struct part *part = &blast->parts[i];
+        *part = (struct part){.blast = blast, .index = i};
+        part->tally = calloc(1, sizeof *part->tally);
+        if (part->tally == NULL || pthread_create(&part->thread, NULL, part_run, part) != 0) {
+            free(part->tally);
+            atomic_store(&blast->ending, END_NOW);
+            return fault_set(fault, STATUS_SYSTEM, "cannot start a thread for shard %u", i);
+        }
+        blast->parts_count++;
+    }
+    return STATUS_OK;
+}
+
+/* What is left to say once all parts are over: the first fault of theirs is the run's. */
+static enum status gather(struct blast *blast, struct blast_report *report, struct fault *fault)
+{
+    enum status status = STATUS_OK;
+    uint64_t started_ns = UINT64_MAX, ended_ns = 0, late = 0, scheduled = 0;
+    for (uint32_t i = 0; i < blast->parts_count; i++) {
+        struct part *part = &blast->parts[i];
+        const struct generator *generator = &part->generator;
+        pthread_join(part->thread, NULL);
+        if (status == STATUS_OK && part->status != STATUS_OK)
+            status = fault_set(fault, part->status, "%s", part->fault.text);
+        tally_merge(&report->total, part->tally);
+        report->gave_up |= generator->gave_up;
+        if (generator->schedule.started_ns == 0)
+            continue;
+        uint64_t due = schedule_due_count(&generator->schedule, part->over_ns);
+        late += generator->late + (due > generator->started ? due - generator->started : 0);
+        scheduled += due;
+        uint64_t end_ns = generator->ended_ns > 0 ? generator->ended_ns : part->over_ns;
+        if (generator->schedule.started_ns < started_ns)
+            started_ns = generator->schedule.started_ns;
+        if (end_ns > ended_ns)
+            ended_ns = end_ns;
+    }
+    report->seconds =
+        ended_ns > started_ns ? (double)(ended_ns - started_ns) / (double)NS_PER_S : 0;
+    if (blast->options->rate > 0 && scheduled > 0)
+        report->behind = (double)late / (double)scheduled;
+    return status;
+}
+
+static enum status run(struct blast *blast, blast_progress *progress, void *context,
+                       struct blast_report *report, struct fault *fault)
+{
+    sigset_t signals, before;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals, &before);
+    enum status status = start_parts(blast, fault);
+    watch(blast, &signals, progress, context, report);
+    look(blast, report, report->seconds, true);
+    report->total = (struct tally){0};
+    enum status gathered = gather(blast, report, status == STATUS_OK ? fault : NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return status == STATUS_OK ? gathered : status;
+}
+
+/* ------------------------------------------------------------------------------ beginning ---- */
+
+static enum status raise_descriptor_limit(const struct blast_options *options, struct fault *fault)
+{
+    struct rlimit limit = {0};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    uint64_t needed =
+        (uint64_t)options->connections + SPARE_DESCRIPTORS * (uint64_t)options->shards;
+    if (limit.rlim_cur >= needed)
+        return STATUS_OK;
+    return fault_set(fault, STATUS_SYSTEM,
+                     "%u connections need %llu open files, %llu are allowed: raise ulimit -n",
+                     options->connections, (unsigned long long)needed,
+                     (unsigned long long)limit.rlim_cur);
+}
+
+static enum status prepare(struct blast *blast, struct fault *fault)
+{
+    const struct blast_options *options = blast->options;
+    enum status status = raise_descriptor_limit(options, fault);
+    if (status == STATUS_OK && options->corpus_path != NULL)
+        status = corpus_open(&blast->corpus, options->corpus_path, fault);
+    else if (status == STATUS_OK)
+        status = paper_open(&blast->paper, options->seed, distribution_max(&options->size), fault);
+    if (status != STATUS_OK)
+        return status;
+    blast->letters = (struct letter_options){
+        .from = span_text(options->from),
+        .to = options->to,
+        .users = options->users,
+        .size = options->size,
+        .recipients = options->recipients,
+        .corpus = blast->corpus,
+        .paper = &blast->paper,
+        .seed = options->seed,
+        .digest = options->ledger_path != NULL,
+    };
+    if (random_system(&blast->letters.run, sizeof blast->letters.run) != STATUS_OK)
+        return fault_set(fault, STATUS_SYSTEM, "the system has no random numbers");
+    return STATUS_OK;
+}
+
+enum status blast_run(const struct blast_options *options, blast_progress *progress, void *context,
+                      struct blast_report *report, struct fault *fault)
+{
+    INVARIANT(options->shards > 0 && options->connections >= options->shards);
+    struct blast blast = {.options = options};
+    struct process_figures before, after;
+    process_read(&before);
+    *report = (struct blast_report){0};
+    enum status status = prepare(&blast, fault);
+    if (status == STATUS_OK && !timeline_open(&blast.timeline, report->steps, BLAST_STEPS_MAX))
+        status = fault_set(fault, STATUS_SYSTEM, "no memory for the time line");
+    if (status == STATUS_OK && options->ledger_path != NULL)
+        status = ledger_open(&blast.ledger, options->ledger_path, options->shards, fault);
+    if (status == STATUS_OK)
+        status = run(&blast, progress, context, report, fault);
+    for (uint32_t i = 0; i < blast.parts_count; i++)
+        free(blast.parts[i].tally);
+    free(blast.parts);
+    if (blast.ledger != NULL) {
+        struct fault ledger;
+        if (ledger_close(blast.ledger, &ledger) != STATUS_OK && status == STATUS_OK)
+            status = fault_set(fault, ledger.status, "%s", ledger.text);
+    }
+    timeline_close(&blast.timeline);
+    if (blast.corpus != NULL)
+        corpus_close(blast.corpus);
+    paper_close(&blast.paper);
+    process_read(&after);
+    report->cpu_seconds = (double)(after.cpu_ns - before.cpu_ns) / (double)NS_PER_S;
+    return status;
+}

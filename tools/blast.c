@@ -1,0 +1,210 @@
+/* mailrace blast: the load generator. */
+#include "tools/commands.h"
+
+#include "engine/load/blast.h"
+#include "tools/options.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct blast_flags {
+    struct blast_options options;
+    char *credentials; /* USER:PASSWORD, cut in two */
+    const char *json_path, *html_path;
+    const char *size, *recipients, *sources;
+    bool verify, quiet, allow_remote;
+};
+
+static enum status set_messages(void *values, const char *text, struct fault *fault)
+{
+    struct blast_flags *flags = values;
+    char *end;
+    errno = 0;
+    flags->options.messages = strtoull(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 ||
+        flags->options.messages == 0)
+        return fault_set(fault, STATUS_USAGE, "--messages: '%s' is not a valid N", text);
+    return STATUS_OK;
+}
+
+static enum status set_rate(void *values, const char *text, struct fault *fault)
+{
+    struct blast_flags *flags = values;
+    char *end;
+    flags->options.rate = strtod(text, &end);
+    if (end == text || *end != '\0' || !isfinite(flags->options.rate) ||
+        flags->options.rate < 0.001 || flags->options.rate > 1e8)
+        return fault_set(fault, STATUS_USAGE, "--rate: '%s' is not a valid R", text);
+    return STATUS_OK;
+}
+
+static enum status set_auth(void *values, const char *text, struct fault *fault)
+{
+    struct blast_flags *flags = values;
+    const char *colon = strchr(text, ':');
+    size_t user = colon != NULL ? (size_t)(colon - text) : 0;
+    if (user == 0 || user > CREDENTIALS_BYTES_MAX || strlen(colon + 1) > CREDENTIALS_BYTES_MAX)
+        return fault_set(fault, STATUS_USAGE, "--auth: not USER:PASSWORD");
+    free(flags->credentials);
+    flags->credentials = strdup(text);
+    if (flags->credentials == NULL)
+        return fault_set(fault, STATUS_SYSTEM, "no memory");
+    flags->credentials[user] = '\0';
+    flags->options.user = flags->credentials;
+    flags->options.password = flags->credentials + user + 1;
+    return STATUS_OK;
+}
+
+static enum status set_size(void *values, const char *text, struct fault *fault)
+{
+    struct blast_flags *flags = values;
+    struct fault why;
+    flags->size = text;
+    if (distribution_parse(text, LETTER_OCTETS_MIN, 1u << 30, &flags->options.size, &why) ==
+        STATUS_OK)
+        return STATUS_OK;
+    return fault_set(fault, STATUS_USAGE, "--size: %s", why.text);
+}
+
+static enum status set_recipients(void *values, const char *text, struct fault *fault)
+{
+    struct blast_flags *flags = values;
+    struct fault why;
+    flags->recipients = text;
+    if (distribution_parse(text, 1, 10000, &flags->options.recipients, &why) == STATUS_OK)
+        return STATUS_OK;
+    return fault_set(fault, STATUS_USAGE, "--recipients: %s", why.text);
+}
+
+/* Addresses without ports: "127.0.0.1,127.0.0.2,[::1]". */
+static enum status set_sources(void *values, const char *text, struct fault *fault)
+{
+    struct blast_flags *flags = values;
+    struct blast_options *options = &flags->options;
+    flags->sources = text;
+    options->sources_count = 0;
+    for (const char *part = text; part != NULL;) {
+        const char *comma = strchr(part, ',');
+        int size = comma != NULL ? (int)(comma - part) : (int)strlen(part);
+        char address[128];
+        struct fault why;
+        snprintf(address, sizeof address, "%.*s:0", size < 100 ? size : 100, part);
+        if (options->sources_count == BLAST_SOURCES_MAX)
+            return fault_set(fault, STATUS_USAGE, "--source: more than %u addresses",
+                             BLAST_SOURCES_MAX);
+        if (net_address_parse(address, &options->sources[options->sources_count++], &why) !=
+            STATUS_OK)
+            return fault_set(fault, STATUS_USAGE, "--source: %s", why.text);
+        part = comma != NULL ? comma + 1 : NULL;
+    }
+    return STATUS_OK;
+}
+
+#define FIELD(name) offsetof(struct blast_flags, options.name)
+
+static const struct option_row rows[] = {
+    {"messages", "N", "how many (default 10000, without --duration)", OPTION_CALL, 0, 0, 0,
+     set_messages},
+    {"duration", "T", "for how long, instead", OPTION_DURATION, FIELD(duration_ms), 1,
+     UINT64_MAX / NS_PER_S, NULL},
+    {"connections", "C", "at once, of all shards (default 64)", OPTION_NUMBER, FIELD(connections),
+     1, 1000000, NULL},
+    {"shards", "N", "cores to use (default 1)", OPTION_NUMBER, FIELD(shards), 1, 1024, NULL},
+    {"rate", "R", "messages a second: an open loop (default: as fast as answered)", OPTION_CALL, 0,
+     0, 0, set_rate},
+    {"per-connection", "M", "messages before a new connection (default: no limit)", OPTION_NUMBER,
+     FIELD(per_connection), 1, UINT32_MAX, NULL},
+    {"pipeline", NULL, "send commands in groups where that is offered (RFC 2920)", OPTION_FLAG,
+     FIELD(pipeline), 0, 0, NULL},
+    {"chunking", NULL, "send with BDAT where that is offered (RFC 3030)", OPTION_FLAG,
+     FIELD(chunking), 0, 0, NULL},
+    {"starttls", NULL, "start TLS, or send nothing", OPTION_FLAG, FIELD(starttls), 0, 0, NULL},
+    {"verify", NULL, "check the certificate (default but for loopback)", OPTION_FLAG,
+     offsetof(struct blast_flags, verify), 0, 0, NULL},
+    {"ca", "FILE", "certificates to trust (default: the system's)", OPTION_TEXT, FIELD(ca_file), 0,
+     0, NULL},
+    {"auth", "USER:PASSWORD", "log in first", OPTION_CALL, 0, 0, 0, set_auth},
+    {"hello", "NAME", "our name (default mailrace.invalid)", OPTION_TEXT, FIELD(hello), 0, 0, NULL},
+    {"size", "SPEC",
+     "bytes of a message: 4k, 1k-64k, lognormal:8k,1.2, mix:1k*60,5k*40 (default 4k)", OPTION_CALL,
+     0, 0, 0, set_size},
+    {"recipients", "SPEC", "recipients of a message (default 1)", OPTION_CALL, 0, 0, 0,
+     set_recipients},
+    {"from", "ADDR", "the sender (default blast@example.test)", OPTION_TEXT, FIELD(from), 0, 0,
+     NULL},
+    {"to", "PATTERN", "the recipients, %d: 0 to users-1 (default user%d@example.test)", OPTION_TEXT,
+     FIELD(to), 0, 0, NULL},
+    {"users", "N", "how many (default 1000)", OPTION_NUMBER, FIELD(users), 1, UINT32_MAX, NULL},
+    {"corpus", "PATH", "send these: a Maildir, an mbox, .eml files", OPTION_TEXT,
+     FIELD(corpus_path), 0, 0, NULL},
+    {"retry", "N", "more attempts at what is refused with 4xx (default 0)", OPTION_NUMBER,
+     FIELD(retries), 0, 100, NULL},
+    {"source", "LIST", "our addresses, in turn: 127.0.0.1,127.0.0.2", OPTION_CALL, 0, 0, 0,
+     set_sources},
+    {"timeout", "T", "for any reply (default 60s, or what RFC 5321 says if less)", OPTION_DURATION,
+     FIELD(timeout_ms), 1, 3600000, NULL},
+    {"seed", "N", "of everything drawn by lot (default 1)", OPTION_SIZE, FIELD(seed), 0, UINT64_MAX,
+     NULL},
+    {"ledger", "FILE", "write what became of every message: for drain", OPTION_TEXT,
+     FIELD(ledger_path), 0, 0, NULL},
+    {"json", "FILE", "write all figures; -: standard output", OPTION_TEXT,
+     offsetof(struct blast_flags, json_path), 0, 0, NULL},
+    {"html", "FILE", "write a page with plots", OPTION_TEXT,
+     offsetof(struct blast_flags, html_path), 0, 0, NULL},
+    {"quiet", NULL, "no progress, no table", OPTION_FLAG, offsetof(struct blast_flags, quiet), 0, 0,
+     NULL},
+    {"allow-remote", NULL, "send to others than this machine", OPTION_FLAG,
+     offsetof(struct blast_flags, allow_remote), 0, 0, NULL},
+};
+
+static const struct command command = {
+    .name = "blast",
+    .synopsis = "blast smtp://HOST:PORT | smtps://… | lmtp://… [flags]",
+    .summary =
+        "Sends mail to any server, as fast as it is answered or at a rate, and accounts for\n"
+        "every message. SIGINT ends it in order, a second one at once.",
+    .example = "mailrace blast smtp://127.0.0.1:2525 --messages 50000 --ledger sent.ledger",
+    .rows = rows,
+    .rows_count = sizeof rows / sizeof rows[0],
+    .operands_min = 1,
+    .operands_max = 1,
+};
+
+static enum status check(struct blast_flags *flags, const char *url, struct fault *fault)
+{
+    struct blast_options *options = &flags->options;
+    unsigned schemes = 1u << TARGET_SMTP | 1u << TARGET_SMTPS | 1u << TARGET_LMTP;
+    enum status status = target_parse(url, schemes, &options->target, fault);
+    if (status != STATUS_OK)
+        return status;
+    bool local = net_address_is_loopback(&options->target.address);
+    if (!local && !flags->allow_remote)
+        return fault_set(fault, STATUS_USAGE,
+                         "%s is not on this machine: load is sent there only with --allow-remote",
+                         url);
+    if (options->messages > 0 && options->duration_ms > 0)
+        return fault_set(fault, STATUS_USAGE, "--messages and --duration: give one of them");
+    if (options->messages == 0 && options->duration_ms == 0)
+        options->messages = 10000;
+    if (options->starttls && options->target.scheme == TARGET_SMTPS)
+        return fault_set(fault, STATUS_USAGE, "--starttls: smtps:// has TLS already");
+    if (options->shards > options->connections)
+        return fault_set(fault, STATUS_USAGE, "--shards: there are fewer connections");
+    options->verify = flags->verify || options->ca_file != NULL || !local;
+    return STATUS_OK;
+}
+
+/* What the shell is told: whether everything was accepted. */
+static int outcome(const struct blast_flags *flags, const struct blast_report *report)
+{
+    const struct tally_outcomes *messages = &report->total.messages;
+    const struct tally_outcomes *recipients = &report->total.recipients;
+    if (messages->sent == 0 && report->gave_up)
+        return status_exit_code(STATUS_NETWORK);
+    bool all = messages->acked == messages->sent && recipients->acked == recipients->sent &&
+               (flags->options.messages == 0 || messages->sent == flags->options.messages);
+    return all ? 0 : 1;
+}
