@@ -238,14 +238,15 @@ static uint32_t at_least(uint32_t number, uint32_t floor)
     return number > floor ? number : floor;
 }
 
-/* Working memory follows the number of connections; untouched blocks cost address space only. */
+/* Working memory follows the number of connections; untouched blocks cost address space only. Who
+ * calls out says as much as a receiver hears. */
 static enum status init_pools(struct shard *shard)
 {
     uint32_t connections = shard->config->connections_max;
     const uint32_t counts[BLOCK_CLASSES] = {
         [BLOCK_1K] = at_least(connections * 2, 256),
         [BLOCK_4K] = at_least(connections * 2, 256),
-        [BLOCK_16K] = at_least(connections / 16, 64),
+        [BLOCK_16K] = shard->mesh == NULL ? connections * 2 : at_least(connections / 16, 64),
         [BLOCK_64K] = at_least(connections / 64, 64),
         [BLOCK_512K] = 8,
     };

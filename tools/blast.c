@@ -1,6 +1,7 @@
 /* mailrace blast: the load generator. */
 #include "tools/commands.h"
 
+#include "base/clock.h"
 #include "engine/load/blast.h"
 #include "tools/options.h"
 
@@ -207,4 +208,35 @@ static int outcome(const struct blast_flags *flags, const struct blast_report *r
     bool all = messages->acked == messages->sent && recipients->acked == recipients->sent &&
                (flags->options.messages == 0 || messages->sent == flags->options.messages);
     return all ? 0 : 1;
+}
+
+int blast_main(int argc, char **argv)
+{
+    struct blast_flags flags = {0};
+    struct fault fault;
+    char **operands;
+    int operands_count;
+    bool done = false;
+    blast_options_default(&flags.options);
+    enum status status =
+        options_parse(&command, argc, argv, &flags, &operands, &operands_count, &done, &fault);
+    if (status == STATUS_OK && done)
+        return 0;
+    if (status == STATUS_OK)
+        status = check(&flags, operands[0], &fault);
+    struct blast_report *report = calloc(1, sizeof *report);
+    if (status == STATUS_OK && report == NULL)
+        status = fault_set(&fault, STATUS_SYSTEM, "no memory");
+    if (status == STATUS_OK)
+        status = blast_run(&flags.options, NULL, NULL, report, &fault);
+    int code = status == STATUS_OK ? outcome(&flags, report) : command_failed("blast", &fault);
+    const struct tally *t = &report->total;
+    printf("sent %lu acked %lu refused %lu failed %lu doubtful %lu  %.2f s  %.0f/s  cpu %.3f s, %.2f us each; connected %lu un %lu behind %.3f\n", t->messages.sent, t->messages.acked, t->messages.refused, t->messages.failed, t->messages.doubtful, report->seconds, (double)t->messages.acked/report->seconds, report->cpu_seconds, report->cpu_seconds*1e6/(double)t->messages.acked, t->connected, t->unconnected, report->behind);
+    for (int i = 0; i < TALLY_PHASES; i++) { struct histogram_summary h = histogram_summary(&t->latency[i]);
+        printf("%8s n %lu p50 %lu p90 %lu p99 %lu p999 %lu max %lu us\n", tally_phase_name(i), t->latency[i].count, h.p50/1000,h.p90/1000,h.p99/1000,h.p999/1000,h.max/1000); }
+    for (unsigned i = 0; i < TALLY_CODES; i++) if (t->replies[i]) printf("%u: %lu\n", i, t->replies[i]);
+    for (int i = 1; i < SMTP_CLIENT_FAILURES; i++) if (t->failures[i]) printf("%s: %lu\n", smtp_client_failure_name(i), t->failures[i]);
+    free(flags.credentials);
+    free(report);
+    return code;
 }

@@ -5,6 +5,7 @@
 
 #include "base/status.h"
 
+int blast_main(int argc, char **argv);
 int serve_main(int argc, char **argv);
 int store_main(int argc, char **argv);
 

@@ -12,6 +12,7 @@ static const struct {
     const char *help;
 } commands[] = {
     {"serve", serve_main, "take mail in over SMTP and LMTP, hand it out over POP3"},
+    {"blast", blast_main, "send mail to any server, as load, and account for every message"},
     {"store", store_main, "look into a store: info, ls, cat, mailboxes, verify"},
 };
 
