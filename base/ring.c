@@ -28,6 +28,11 @@ enum { SLEEPING, RUNNING, WOKEN };
 
 #define WAKE_OPERATION 0u
 
+#define FEATURE_MIN_TIMEOUT (1u << 15) /* IORING_FEAT_MIN_TIMEOUT, Linux 6.12 */
+#define GATHER_MAX 64u
+#define OFTEN 3u
+#define MEASURE_NS NS_PER_MS
+
 /* What the ring is asked to do, newest first: a kernel that knows less refuses with EINVAL, and
  * then goes without. Left out: SQPOLL, which loses without a spare core per shard. */
 static const unsigned optional_flags[] = {
@@ -94,6 +99,22 @@ static enum status explain(struct fault *fault, int error)
     return fault_set(fault, STATUS_SYSTEM, "io_uring: %s: Linux 6.1 or newer is needed", text);
 }
 
+/* As io_uring_submit_and_wait_timeout, but comes back with a first completion only once `gather_us`
+ * are over, or GATHER_MAX have come. liburing 2.3 knows neither the field (then still padding) nor
+ * how to pass it. */
+static int enter_gathering(struct ring *ring, struct __kernel_timespec *wait)
+{
+    struct io_uring_sq *sq = &ring->uring.sq;
+    sq->sqe_head = sq->sqe_tail;
+    __atomic_store_n(sq->ktail, sq->sqe_tail, __ATOMIC_RELEASE);
+    unsigned queued = sq->sqe_tail - __atomic_load_n(sq->khead, __ATOMIC_ACQUIRE);
+    struct io_uring_getevents_arg argument = {.pad = ring->gather_us,
+                                              .ts = (uint64_t)(uintptr_t)wait};
+    return io_uring_enter2((unsigned)ring->uring.ring_fd, queued, GATHER_MAX,
+                           IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, (void *)&argument,
+                           sizeof argument);
+}
+
 /* Hands over what is queued and, unless `wait_ns` is 0, waits for a completion. Returns liburing's
  * result: a negative errno when nothing was handed over or nothing came. */
 static int enter(struct ring *ring, uint64_t wait_ns)
@@ -102,13 +123,15 @@ static int enter(struct ring *ring, uint64_t wait_ns)
     int result;
     if (wait_ns == 0) {
         result = io_uring_submit_and_get_events(&ring->uring);
-    } else if (wait_ns == UINT64_MAX) {
+    } else if (wait_ns == UINT64_MAX && !ring->often) {
         result = io_uring_submit_and_wait(&ring->uring, 1);
     } else {
         struct __kernel_timespec wait = {.tv_sec = (long long)(wait_ns / NS_PER_S),
                                          .tv_nsec = (long long)(wait_ns % NS_PER_S)};
         struct io_uring_cqe *first;
-        result = io_uring_submit_and_wait_timeout(&ring->uring, &first, 1, &wait, NULL);
+        result = ring->often
+                     ? enter_gathering(ring, &wait)
+                     : io_uring_submit_and_wait_timeout(&ring->uring, &first, 1, &wait, NULL);
     }
     ring->submitted += queued - io_uring_sq_ready(&ring->uring);
     return result;
@@ -215,6 +238,28 @@ static bool must_enter(const struct ring *ring)
     return (flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
 }
 
+/* Often: OFTEN and more within the time that they are given to gather. */
+static void measure(struct ring *ring)
+{
+    uint64_t now_ns = clock_monotonic_ns(&clock_system);
+    uint64_t passed_ns = now_ns - ring->often_ns;
+    if (passed_ns < MEASURE_NS)
+        return;
+    uint64_t came = ring->completed - ring->often_completed;
+    ring->often = came * ring->gather_us * 1000 >= OFTEN * passed_ns;
+    ring->often_ns = now_ns;
+    ring->often_completed = ring->completed;
+}
+
+bool ring_gather(struct ring *ring, uint32_t us)
+{
+    if (us > 0 && !(ring->uring.features & FEATURE_MIN_TIMEOUT))
+        return false;
+    ring->gather_us = us;
+    ring->often = false;
+    return true;
+}
+
 unsigned ring_turn(struct ring *ring, uint64_t wait_ns)
 {
     uint32_t running = RUNNING;
@@ -226,7 +271,10 @@ unsigned ring_turn(struct ring *ring, uint64_t wait_ns)
     if (wait_ns > 0 || must_enter(ring))
         enter_or_later(ring, wait_ns);
     __atomic_exchange_n(&ring->awake, RUNNING, __ATOMIC_ACQ_REL);
-    return dispatch(ring);
+    unsigned count = dispatch(ring);
+    if (ring->gather_us > 0)
+        measure(ring);
+    return count;
 }
 
 void ring_wake(struct ring *ring)

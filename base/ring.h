@@ -11,6 +11,7 @@
 #include "base/status.h"
 
 #include <liburing.h>
+#include <stdbool.h>
 
 #define RING_OPERATIONS_MAX 24
 #define RING_TOKEN_BITS 56
@@ -28,7 +29,10 @@ struct ring {
     int wake_fd;          /* eventfd, read by the ring itself */
     uint64_t wake_count;  /* the eventfd's buffer */
     uint32_t awake; /* atomic: sleeping, running or woken (ring.c), so that wakes cost little */
-    uint64_t submitted, completed; /* operations, for metrics and tests */
+    uint64_t submitted, completed;      /* operations, for metrics and tests */
+    uint32_t gather_us;                 /* see ring_gather */
+    bool often;                         /* completions came often lately, */
+    uint64_t often_ns, often_completed; /* … measured since then */
 };
 
 /* SQ entries are a power of two; the CQ has four times as many. SYSTEM with a line that says what
@@ -58,6 +62,11 @@ static inline void ring_tag(struct io_uring_sqe *sqe, unsigned operation, uint64
  * many, which may be 0 before the time is over (a wake, a signal). Handlers may call ring_sqe,
  * never ring_turn. */
 unsigned ring_turn(struct ring *ring, uint64_t wait_ns);
+
+/* While completions come often, lets them come together for `us` microseconds before a turn goes
+ * on: fewer turns and less CPU, each completion later by as much. 0: never, as at first. False: the
+ * kernel can't (before 6.12). */
+bool ring_gather(struct ring *ring, uint32_t us);
 
 /* Any thread: makes a waiting (or the next) ring_turn return. What the thread wrote before it, the
  * loop sees after that turn. Costs a system call only when the loop sleeps. */

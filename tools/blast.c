@@ -3,6 +3,10 @@
 
 #include "base/clock.h"
 #include "engine/load/blast.h"
+#include "tools/blast_html.h"
+#include "tools/blast_json.h"
+#include "tools/blast_progress.h"
+#include "tools/blast_table.h"
 #include "tools/options.h"
 
 #include <errno.h>
@@ -10,12 +14,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct blast_flags {
     struct blast_options options;
     char *credentials; /* USER:PASSWORD, cut in two */
     const char *json_path, *html_path;
-    const char *size, *recipients, *sources;
     bool verify, quiet, allow_remote;
 };
 
@@ -63,7 +67,6 @@ static enum status set_size(void *values, const char *text, struct fault *fault)
 {
     struct blast_flags *flags = values;
     struct fault why;
-    flags->size = text;
     if (distribution_parse(text, LETTER_OCTETS_MIN, 1u << 30, &flags->options.size, &why) ==
         STATUS_OK)
         return STATUS_OK;
@@ -74,7 +77,6 @@ static enum status set_recipients(void *values, const char *text, struct fault *
 {
     struct blast_flags *flags = values;
     struct fault why;
-    flags->recipients = text;
     if (distribution_parse(text, 1, 10000, &flags->options.recipients, &why) == STATUS_OK)
         return STATUS_OK;
     return fault_set(fault, STATUS_USAGE, "--recipients: %s", why.text);
@@ -85,7 +87,6 @@ static enum status set_sources(void *values, const char *text, struct fault *fau
 {
     struct blast_flags *flags = values;
     struct blast_options *options = &flags->options;
-    flags->sources = text;
     options->sources_count = 0;
     for (const char *part = text; part != NULL;) {
         const char *comma = strchr(part, ',');
@@ -147,6 +148,9 @@ static const struct option_row rows[] = {
      set_sources},
     {"timeout", "T", "for any reply (default 60s, or what RFC 5321 says if less)", OPTION_DURATION,
      FIELD(timeout_ms), 1, 3600000, NULL},
+    {"gather", "US",
+     "let replies come together so long: less CPU, but added to latencies (default 0)",
+     OPTION_NUMBER, FIELD(gather_us), 0, 100000, NULL},
     {"seed", "N", "of everything drawn by lot (default 1)", OPTION_SIZE, FIELD(seed), 0, UINT64_MAX,
      NULL},
     {"ledger", "FILE", "write what became of every message: for drain", OPTION_TEXT,
@@ -210,6 +214,40 @@ static int outcome(const struct blast_flags *flags, const struct blast_report *r
     return all ? 0 : 1;
 }
 
+static enum status write_reports(const struct blast_flags *flags, const struct blast_report *report,
+                                 struct fault *fault)
+{
+    enum status status = STATUS_OK;
+    if (!flags->quiet)
+        blast_table_print(stdout, &flags->options, report);
+    if (flags->json_path != NULL)
+        status = blast_json_write(flags->json_path, &flags->options, report, fault);
+    if (status == STATUS_OK && flags->html_path != NULL)
+        status = blast_html_write(flags->html_path, &flags->options, report, fault);
+    if (status == STATUS_OK && (fflush(stdout) != 0 || ferror(stdout)))
+        status = fault_set(fault, STATUS_IO, "standard output: cannot be written");
+    return status;
+}
+
+/* A load that failed in the middle is still accounted for. */
+static int load_and_report(struct blast_flags *flags, struct blast_report *report)
+{
+    struct fault fault;
+    struct blast_progress_view view;
+    blast_progress_init(&view, STDERR_FILENO, flags->quiet, &flags->options, &clock_system);
+    enum status status = blast_run(&flags->options, blast_progress_show, &view, report, &fault);
+    blast_progress_deinit(&view);
+    int code = status == STATUS_OK ? outcome(flags, report) : command_failed("blast", &fault);
+    bool ran = status == STATUS_OK || report->total.messages.sent > 0;
+    if (ran && write_reports(flags, report, &fault) != STATUS_OK) {
+        int failed = command_failed("blast", &fault);
+        code = code <= 1 ? failed : code;
+    }
+    if (code == status_exit_code(STATUS_NETWORK) && status == STATUS_OK)
+        fprintf(stderr, "mailrace: nothing could be sent: no connection came so far\n");
+    return code;
+}
+
 int blast_main(int argc, char **argv)
 {
     struct blast_flags flags = {0};
@@ -220,23 +258,17 @@ int blast_main(int argc, char **argv)
     blast_options_default(&flags.options);
     enum status status =
         options_parse(&command, argc, argv, &flags, &operands, &operands_count, &done, &fault);
-    if (status == STATUS_OK && done)
-        return 0;
-    if (status == STATUS_OK)
+    if (status == STATUS_OK && !done)
         status = check(&flags, operands[0], &fault);
-    struct blast_report *report = calloc(1, sizeof *report);
-    if (status == STATUS_OK && report == NULL)
+    struct blast_report *report = NULL;
+    if (status == STATUS_OK && !done && (report = calloc(1, sizeof *report)) == NULL)
         status = fault_set(&fault, STATUS_SYSTEM, "no memory");
-    if (status == STATUS_OK)
-        status = blast_run(&flags.options, NULL, NULL, report, &fault);
-    int code = status == STATUS_OK ? outcome(&flags, report) : command_failed("blast", &fault);
-    const struct tally *t = &report->total;
-    printf("sent %lu acked %lu refused %lu failed %lu doubtful %lu  %.2f s  %.0f/s  cpu %.3f s, %.2f us each; connected %lu un %lu behind %.3f\n", t->messages.sent, t->messages.acked, t->messages.refused, t->messages.failed, t->messages.doubtful, report->seconds, (double)t->messages.acked/report->seconds, report->cpu_seconds, report->cpu_seconds*1e6/(double)t->messages.acked, t->connected, t->unconnected, report->behind);
-    for (int i = 0; i < TALLY_PHASES; i++) { struct histogram_summary h = histogram_summary(&t->latency[i]);
-        printf("%8s n %lu p50 %lu p90 %lu p99 %lu p999 %lu max %lu us\n", tally_phase_name(i), t->latency[i].count, h.p50/1000,h.p90/1000,h.p99/1000,h.p999/1000,h.max/1000); }
-    for (unsigned i = 0; i < TALLY_CODES; i++) if (t->replies[i]) printf("%u: %lu\n", i, t->replies[i]);
-    for (int i = 1; i < SMTP_CLIENT_FAILURES; i++) if (t->failures[i]) printf("%s: %lu\n", smtp_client_failure_name(i), t->failures[i]);
-    free(flags.credentials);
+    int code = 0;
+    if (status != STATUS_OK)
+        code = command_failed("blast", &fault);
+    else if (!done)
+        code = load_and_report(&flags, report);
     free(report);
+    free(flags.credentials);
     return code;
 }

@@ -6,6 +6,7 @@
 #include "base/status.h"
 
 int blast_main(int argc, char **argv);
+int drain_main(int argc, char **argv);
 int serve_main(int argc, char **argv);
 int store_main(int argc, char **argv);
 

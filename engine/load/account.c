@@ -304,18 +304,6 @@ uint64_t account_expected(const struct account *account, uint32_t mailbox)
     return mailbox_at(account, mailbox)->expected;
 }
 
-const char *account_verdict_name(enum account_verdict verdict)
-{
-    static const char *const names[ACCOUNT_VERDICTS] = {
-        [ACCOUNT_FINE] = "fine",
-        [ACCOUNT_DUPLICATED] = "duplicated",
-        [ACCOUNT_CORRUPTED] = "corrupted",
-        [ACCOUNT_UNKNOWN] = "unknown",
-    };
-    INVARIANT(verdict < ACCOUNT_VERDICTS);
-    return names[verdict];
-}
-
 /* Copies in the reading that counts. */
 static uint16_t copies_found(const struct account *account, const struct posting *posting)
 {

@@ -50,9 +50,6 @@ enum account_verdict {
     ACCOUNT_VERDICTS,
 };
 
-/* "fine", "duplicated", …: static. */
-const char *account_verdict_name(enum account_verdict verdict);
-
 /* A message was found in this mailbox; `id` may be empty. A duplicate with a wrong digest is both,
  * and its verdict CORRUPTED. */
 enum account_verdict account_found(struct account *account, uint32_t mailbox, struct span id,

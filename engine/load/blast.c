@@ -81,6 +81,8 @@ static enum status part_open(struct part *part)
     enum status status = ring_open(&part->ring, RING_ENTRIES, &part->fault);
     if (status != STATUS_OK)
         return status;
+    if (!ring_gather(&part->ring, blast->options->gather_us))
+        return fault_set(&part->fault, STATUS_SYSTEM, "--gather: needs Linux 6.12 or newer");
     const struct net_uring_options net = {
         .connections_max =
             blast->options->connections / blast->options->shards + 1 + SPARE_CONNECTIONS,

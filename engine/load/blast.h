@@ -30,6 +30,7 @@ struct blast_options {
     const char *ledger_path; /* NULL: none */
     union net_address sources[BLAST_SOURCES_MAX];
     uint32_t sources_count; /* 0: the system's choice */
+    uint32_t gather_us;     /* see ring_gather; 0: replies are taken at once */
     uint64_t timeout_ms;    /* for any reply; RFC 5321's where that is less */
     uint64_t seed;
 };

@@ -24,14 +24,21 @@ struct corpus_message {
     bool smtputf8;             /* … in the header */
 };
 
-/* Reads a Maildir (cur and new), an mbox file ("From " lines at the start or after an empty line;
- * ">From " is unquoted as mboxrd has it), one .eml file, or a folder of .eml files. Messages with
- * an X-Mailrace-Id field lose it; a NUL or a line longer than 998 bytes is sent as it is. ABSENT,
- * DENIED, IO, CONFIG (no message in it) with a line that names the file. */
+/* Reads a Maildir (cur and new), a folder of .eml files, an mbox file ("From " lines at the start
+ * or after an empty line; ">From " is unquoted as mboxrd has it), or one message in a file that is
+ * named .eml or does not begin with "From ". In a folder, files are read in the order of their
+ * names; those that begin with a dot and what is no regular file are passed over.
+ *
+ * Every LF, CR and CRLF ends a line, so becomes CRLF. A text that does not begin with a field is
+ * all body; one without an empty line is all header. A "From " line before the first field of a
+ * message is left out, and so are X-Mailrace-Id fields; a NUL or a line longer than 998 bytes is
+ * sent as it is. A file without any text is no message. ABSENT, DENIED, IO, SYSTEM (no memory),
+ * CONFIG (no message in it) with a line that names the file. */
 enum status corpus_open(struct corpus **corpus, const char *path, struct fault *fault) MUST_CHECK;
 void corpus_close(struct corpus *corpus);
 
 uint32_t corpus_count(const struct corpus *corpus); /* > 0 */
+/* One of them, 0 … count-1; as long as the corpus is open. */
 const struct corpus_message *corpus_at(const struct corpus *corpus, uint32_t index);
 
 #endif

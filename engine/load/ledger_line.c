@@ -42,9 +42,8 @@ bool ledger_is_id(struct span id)
 
 static const char hex[] = "0123456789abcdef";
 
-size_t ledger_escape(struct span bytes, char *text)
+static char *add_escaped(char *end, struct span bytes)
 {
-    char *end = text;
     for (size_t i = 0; i < bytes.size; i++) {
         uint8_t byte = bytes.data[i];
         if (is_printable(byte) && byte != '\\') {
@@ -56,7 +55,7 @@ size_t ledger_escape(struct span bytes, char *text)
         *end++ = hex[byte >> 4];
         *end++ = hex[byte & 15];
     }
-    return (size_t)(end - text);
+    return end;
 }
 
 static char *add(char *end, struct span text)
@@ -88,7 +87,7 @@ size_t ledger_format(const struct ledger_entry *entry, char line[LEDGER_LINE_BYT
     INVARIANT(entry->outcome < LEDGER_OUTCOMES);
     char *end = add(line, entry->id);
     *end++ = ' ';
-    end += ledger_escape(entry->recipient, end);
+    end = add_escaped(end, entry->recipient);
     *end++ = ' ';
     end = add_digest(end, entry->digest);
     *end++ = ' ';

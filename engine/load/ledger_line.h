@@ -38,10 +38,6 @@ struct ledger_entry {
 /* Whether it can be an entry's id. */
 bool ledger_is_id(struct span id);
 
-/* The bytes in the form of a line's recipient; `text` has room for 4 * bytes.size. Returns its
- * size. */
-size_t ledger_escape(struct span bytes, char *text);
-
 /* The entry as a line with its LF; returns its size. */
 size_t ledger_format(const struct ledger_entry *entry, char line[LEDGER_LINE_BYTES_MAX]);
 

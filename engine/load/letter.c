@@ -2,19 +2,20 @@
 
 #include "base/clock.h"
 #include "base/digest.h"
+#include "base/hash.h"
 #include "base/invariant.h"
+#include "base/output.h"
+#include "engine/smtp/utf8.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define FROM_BYTES_MAX 254u
+#define FROM_BYTES_MAX 254u  /* RFC 5321 section 4.5.3.1.3, without <> */
 #define NUMBER_BYTES_MAX 10u /* of a user */
-#define SHOWN_BYTES_MAX 72u  /* of an address in the header: longer ones are not shown */
-#define DOMAIN_BYTES_MAX 56u
+#define SHOWN_BYTES_MAX 72u  /* of an address in the header */
+#define DOMAIN_BYTES_MAX 56u /* of a Message-ID */
 #define COUNT_DIGITS 12u
 #define NO_DOMAIN "mailrace.invalid"
-#define ID_FIELD "X-Mailrace-Id: "
 #define TAIL_BYTES_MAX (SHOWN_BYTES_MAX + 64u) /* what follows the template in a head */
 
 struct letter_desk {
@@ -25,64 +26,108 @@ struct letter_desk {
     struct clock_date_cache date;
     struct span to_before, to_after; /* of the pattern, around %d */
     bool to_counts;                  /* there is a %d */
-    char id[LETTER_ID_BYTES];        /* the last one */
+    bool to_shown;                   /* fits a header */
+    bool smtputf8;                   /* an address is not ASCII */
+    uint32_t users;                  /* different recipients */
+    uint32_t recipients_max;         /* of one letter */
+    uint32_t path_bytes_max;         /* of one recipient */
+    char id[LETTER_ID_BYTES];        /* of the last letter */
     /* The head as far as it has the same length in every letter, and what changes in it. */
     uint8_t template[LETTER_HEAD_BYTES];
     uint32_t template_bytes;
     uint32_t ids_at[2], date_at;
     uint32_t ids_count;
-    uint32_t path_bytes; /* that one recipient may need */
-    uint32_t recipients_max;
 };
 
-static void hexadecimal(char *out, uint32_t digits, uint64_t number)
+static void write_hexadecimal(char *out, uint32_t digits, uint64_t number)
 {
     for (uint32_t i = digits; i-- > 0; number >>= 4)
         out[i] = "0123456789abcdef"[number & 15];
 }
 
-/* ------------------------------------------------------------------------------ the desk ---- */
+/* ----------------------------------------------------------------------------- addresses ---- */
 
-/* What may stand in an address between <> without quoting games. */
-static bool is_plain(struct span text)
+static bool is_ascii(struct span text)
 {
+    uint8_t all = 0;
     for (size_t i = 0; i < text.size; i++)
-        if (text.data[i] <= ' ' || text.data[i] == 0x7F || text.data[i] == '<' ||
-            text.data[i] == '>')
+        all |= text.data[i];
+    return all < 0x80;
+}
+
+/* Nothing that could end the command or the brackets it stands in, and UTF-8 if not ASCII. */
+static bool is_path(struct span text)
+{
+    while (text.size > 0) {
+        uint8_t byte = text.data[0];
+        size_t size = smtp_utf8_size(text);
+        if (size == 0 || byte <= ' ' || byte == 0x7F || byte == '<' || byte == '>')
             return false;
+        text = span_from(text, size);
+    }
     return true;
 }
 
-static enum status read_pattern(struct letter_desk *desk, struct fault *fault)
+static enum status read_from(struct letter_desk *desk, struct fault *fault)
+{
+    struct span from = desk->options->from;
+    if (from.size <= FROM_BYTES_MAX && is_path(from)) {
+        desk->smtputf8 |= !is_ascii(from);
+        return STATUS_OK;
+    }
+    int shown = (int)(from.size < 200 ? from.size : 200);
+    return fault_set(fault, STATUS_USAGE, "--from: '%.*s' is no address%s", shown,
+                     (const char *)from.data,
+                     from.size > FROM_BYTES_MAX ? ": longer than 254 bytes" : "");
+}
+
+static enum status read_to(struct letter_desk *desk, struct fault *fault)
 {
     const char *to = desk->options->to;
     const char *percent = strchr(to, '%');
-    desk->to_before = span_text(to);
-    if (percent != NULL) {
-        if (percent[1] != 'd' || strchr(percent + 1, '%') != NULL)
-            return fault_set(fault, STATUS_USAGE, "--to: '%.200s': only one %%d may stand in it",
-                             to);
-        desk->to_counts = true;
-        desk->to_before = span_of(to, (size_t)(percent - to));
-        desk->to_after = span_text(percent + 2);
-    }
-    desk->path_bytes = (uint32_t)(desk->to_before.size + desk->to_after.size) + NUMBER_BYTES_MAX;
-    if (to[0] == '\0' || !is_plain(span_text(to)) || desk->path_bytes > SMTP_CLIENT_PATH_BYTES_MAX)
+    if (percent != NULL && (percent[1] != 'd' || strchr(percent + 1, '%') != NULL))
+        return fault_set(fault, STATUS_USAGE,
+                         "--to: '%.200s': a %% may stand in it only once, as %%d", to);
+    desk->to_counts = percent != NULL;
+    desk->to_before = desk->to_counts ? span_of(to, (size_t)(percent - to)) : span_text(to);
+    desk->to_after = desk->to_counts ? span_text(percent + 2) : SPAN("");
+    size_t bytes =
+        desk->to_before.size + desk->to_after.size + (desk->to_counts ? NUMBER_BYTES_MAX : 0);
+    if (to[0] == '\0' || !is_path(span_text(to)))
         return fault_set(fault, STATUS_USAGE, "--to: '%.200s' is no address", to);
-    struct span from = desk->options->from;
-    if (from.size > FROM_BYTES_MAX || !is_plain(from))
-        return fault_set(fault, STATUS_USAGE, "--from: '%.*s' is no address",
-                         (int)(from.size < 200 ? from.size : 200), (const char *)from.data);
+    if (bytes > SMTP_CLIENT_PATH_BYTES_MAX)
+        return fault_set(fault, STATUS_USAGE, "--to: '%.200s' is too long", to);
+    bool ascii = is_ascii(span_text(to));
+    desk->path_bytes_max = (uint32_t)bytes;
+    desk->to_shown = ascii && bytes <= SHOWN_BYTES_MAX;
+    desk->smtputf8 |= !ascii;
     return STATUS_OK;
 }
 
+static enum status count_recipients(struct letter_desk *desk, struct fault *fault)
+{
+    const struct letter_options *options = desk->options;
+    uint64_t most = distribution_max(&options->recipients);
+    desk->users = desk->to_counts ? options->users : 1;
+    desk->recipients_max = most < desk->users ? (uint32_t)most : desk->users;
+    if (options->recipients.low <= desk->users)
+        return STATUS_OK;
+    return fault_set(fault, STATUS_USAGE,
+                     "--recipients: %llu or more for each message, but --to names only %u",
+                     (unsigned long long)options->recipients.low, desk->users);
+}
+
+/* ------------------------------------------------------------------------------ the desk ---- */
+
+/* What follows the last @, if it can be shown in a Message-ID. */
 static struct span domain_of(struct span address)
 {
-    for (size_t i = address.size; i-- > 0;)
-        if (address.data[i] == '@' && address.size - i - 1 <= DOMAIN_BYTES_MAX &&
-            address.size - i > 1)
-            return span_from(address, i + 1);
-    return SPAN(NO_DOMAIN);
+    const uint8_t *at = address.size > 0 ? memrchr(address.data, '@', address.size) : NULL;
+    if (at == NULL)
+        return SPAN(NO_DOMAIN);
+    struct span domain = span_from(address, (size_t)(at + 1 - address.data));
+    bool shown = domain.size > 0 && domain.size <= DOMAIN_BYTES_MAX && is_ascii(domain);
+    return shown ? domain : SPAN(NO_DOMAIN);
 }
 
 static void leave_room(struct output *out, uint32_t *at, uint32_t bytes)
@@ -94,20 +139,21 @@ static void leave_room(struct output *out, uint32_t *at, uint32_t bytes)
 static void make_template(struct letter_desk *desk)
 {
     const struct letter_options *options = desk->options;
+    struct span from = options->from;
     struct output out = {.data = desk->template, .capacity = sizeof desk->template};
-    output_add(&out, SPAN(ID_FIELD));
+    output_add(&out, SPAN("X-Mailrace-Id: "));
     leave_room(&out, &desk->ids_at[desk->ids_count++], LETTER_ID_BYTES);
     output_add(&out, SPAN("\r\n"));
     if (options->corpus == NULL) {
+        bool shown = from.size > 0 && from.size <= SHOWN_BYTES_MAX && is_ascii(from);
         output_add(&out, SPAN("Message-ID: <"));
         leave_room(&out, &desk->ids_at[desk->ids_count++], LETTER_ID_BYTES);
         output_add(&out, SPAN("@"));
-        output_add(&out, domain_of(options->from));
+        output_add(&out, domain_of(from));
         output_add(&out, SPAN(">\r\nDate: "));
         leave_room(&out, &desk->date_at, CLOCK_DATE_BYTES);
         output_add(&out, SPAN("\r\nFrom: <"));
-        bool shown = options->from.size > 0 && options->from.size <= SHOWN_BYTES_MAX;
-        output_add(&out, shown ? options->from : SPAN("mailrace@" NO_DOMAIN));
+        output_add(&out, shown ? from : SPAN("mailrace@" NO_DOMAIN));
         output_add(&out, SPAN(">\r\nSubject: mailrace\r\nMIME-Version: 1.0\r\n"
                               "Content-Type: text/plain; charset=us-ascii\r\n"));
     }
@@ -115,26 +161,38 @@ static void make_template(struct letter_desk *desk)
     INVARIANT(out.size + TAIL_BYTES_MAX <= LETTER_OCTETS_MIN);
 }
 
+static enum status set_up(struct letter_desk *desk, uint32_t count, struct fault *fault)
+{
+    enum status status = read_from(desk, fault);
+    if (status == STATUS_OK)
+        status = read_to(desk, fault);
+    if (status == STATUS_OK)
+        status = count_recipients(desk, fault);
+    if (status != STATUS_OK)
+        return status;
+    make_template(desk);
+    size_t each = sizeof(struct smtp_client_recipient) + desk->path_bytes_max;
+    if (pool_init(&desk->pool, sizeof(struct letter) + desk->recipients_max * each, count) !=
+        STATUS_OK)
+        return fault_set(fault, STATUS_SYSTEM, "no memory for %u messages", count);
+    return STATUS_OK;
+}
+
+/* The lots of shards have nothing in common: one's must not be another's some draws later. */
 enum status letter_desk_open(struct letter_desk **result, const struct letter_options *options,
                              uint32_t shard, uint32_t count, struct fault *fault)
 {
-    INVARIANT(shard <= UINT16_MAX && (options->corpus != NULL || options->paper != NULL));
+    INVARIANT(shard <= UINT16_MAX && options->users > 0);
+    INVARIANT(options->corpus != NULL ||
+              (options->paper != NULL && options->size.low >= LETTER_OCTETS_MIN));
     struct letter_desk *desk = calloc(1, sizeof *desk);
     if (desk == NULL)
-        return fault_set(fault, STATUS_SYSTEM, "no memory");
+        return fault_set(fault, STATUS_SYSTEM, "no memory for messages");
     desk->options = options;
-    desk->random.state = options->seed + shard * 0x9E3779B97F4A7C15ull;
-    hexadecimal(desk->id, 16, options->run);
-    hexadecimal(desk->id + 16, 4, shard);
-    enum status status = read_pattern(desk, fault);
-    if (status == STATUS_OK) {
-        make_template(desk);
-        desk->recipients_max = (uint32_t)distribution_max(&options->recipients);
-        size_t each = sizeof(struct smtp_client_recipient) + desk->path_bytes;
-        if (pool_init(&desk->pool, sizeof(struct letter) + desk->recipients_max * each, count) !=
-            STATUS_OK)
-            status = fault_set(fault, STATUS_SYSTEM, "no memory for %u messages", count);
-    }
+    desk->random.state = hash64(span_of(&shard, sizeof shard), options->seed);
+    write_hexadecimal(desk->id, 16, options->run);
+    write_hexadecimal(desk->id + 16, 4, shard);
+    enum status status = set_up(desk, count, fault);
     if (status == STATUS_OK)
         *result = desk;
     else
@@ -153,11 +211,12 @@ void letter_desk_close(struct letter_desk *desk)
 static void address(struct letter_desk *desk, struct letter *letter)
 {
     const struct letter_options *options = desk->options;
-    uint32_t count = (uint32_t)distribution_draw(&options->recipients, &desk->random);
-    uint64_t user = random_below(&desk->random, options->users);
-    uint8_t *text = (uint8_t *)(letter->recipients + desk->recipients_max);
-    for (uint32_t i = 0; i < count; i++, user = user + 1 < options->users ? user + 1 : 0) {
-        struct output out = {.data = text, .capacity = desk->path_bytes};
+    uint64_t drawn = distribution_draw(&options->recipients, &desk->random);
+    uint32_t count = drawn < desk->users ? (uint32_t)drawn : desk->users;
+    uint64_t user = random_below(&desk->random, desk->users);
+    uint8_t *text = (uint8_t *)(letter->recipients + count);
+    for (uint32_t i = 0; i < count; i++, user = user + 1 < desk->users ? user + 1 : 0) {
+        struct output out = {.data = text, .capacity = desk->path_bytes_max};
         output_add(&out, desk->to_before);
         if (desk->to_counts)
             output_add_number(&out, user);
@@ -169,6 +228,7 @@ static void address(struct letter_desk *desk, struct letter *letter)
         .reverse_path = options->from,
         .recipients = letter->recipients,
         .recipient_count = count,
+        .smtputf8 = desk->smtputf8,
     };
 }
 
@@ -180,14 +240,15 @@ static void add_part(struct letter *letter, struct corpus_text text)
     letter->message.octets += text.plain.size;
 }
 
-static struct corpus_text plain(struct span text)
+/* A part without a dot at the beginning of a line. */
+static struct corpus_text undotted(struct span text)
 {
     return (struct corpus_text){.plain = text, .stuffed = text};
 }
 
 static struct output begin_head(struct letter_desk *desk, struct letter *letter)
 {
-    hexadecimal(desk->id + LETTER_ID_BYTES - COUNT_DIGITS, COUNT_DIGITS, desk->count++);
+    write_hexadecimal(desk->id + LETTER_ID_BYTES - COUNT_DIGITS, COUNT_DIGITS, desk->count++);
     memcpy(letter->id, desk->id, sizeof letter->id);
     memcpy(letter->head, desk->template, desk->template_bytes);
     for (uint32_t i = 0; i < desk->ids_count; i++)
@@ -196,54 +257,61 @@ static struct output begin_head(struct letter_desk *desk, struct letter *letter)
         .data = letter->head, .size = desk->template_bytes, .capacity = sizeof letter->head};
 }
 
-/* The text after the head ends with CRLF wherever it is cut; a cut between CR and LF is moved by a
- * byte more in the line before it. */
+static uint64_t digest_body(struct span first_line, struct span text, struct span end)
+{
+    struct digest digest;
+    digest_start(&digest);
+    digest_add(&digest, first_line);
+    digest_add(&digest, text);
+    digest_add(&digest, end);
+    return digest_end(&digest);
+}
+
+/* The text is cut off anywhere and ended with CRLF, which makes an empty line where it was cut at a
+ * line's end. Only between CR and LF it must not be: then a byte goes to the line before it. */
 static void make_up(struct letter_desk *desk, struct letter *letter, uint64_t wall_ns)
 {
     struct output head = begin_head(desk, letter);
     clock_date(&desk->date, wall_ns, (char *)letter->head + desk->date_at);
-    output_add(&head, SPAN("To: "));
-    struct span to = letter->recipients[0].path;
-    bool shown = to.size <= SHOWN_BYTES_MAX;
-    output_add(&head, shown ? SPAN("<") : SPAN(""));
-    output_add(&head, shown ? to : SPAN("undisclosed-recipients:;"));
-    output_add(&head, shown ? SPAN(">\r\n\r\n") : SPAN("\r\n\r\n"));
+    if (desk->to_shown) {
+        output_add(&head, SPAN("To: <"));
+        output_add(&head, letter->recipients[0].path);
+        output_add(&head, SPAN(">\r\n\r\n"));
+    } else {
+        output_add(&head, SPAN("To: undisclosed-recipients:;\r\n\r\n"));
+    }
     uint32_t body_at = head.size;
     output_add(&head, span_of(letter->id, sizeof letter->id));
+
+    const struct span end = SPAN("\r\n");
     uint64_t octets = distribution_draw(&desk->options->size, &desk->random);
-    size_t cut = (size_t)octets - head.size - 4; /* CRLF here and at the end */
+    size_t cut = (size_t)octets - head.size - 2 * end.size;
     if (cut % PAPER_LINE_BYTES == PAPER_LINE_BYTES - 1) {
-        output_add(&head, SPAN(" "));
+        output_add(&head, SPAN("."));
         cut--;
     }
-    output_add(&head, SPAN("\r\n"));
+    output_add(&head, end);
     struct span text = paper_cut(desk->options->paper, cut, &desk->random);
-    add_part(letter, plain(span_of(head.data, head.size)));
-    add_part(letter, plain(text));
-    add_part(letter, plain(SPAN("\r\n")));
-    if (!desk->options->digest)
-        return;
-    struct digest digest;
-    digest_start(&digest);
-    digest_add(&digest, span_of(head.data + body_at, head.size - body_at));
-    digest_add(&digest, text);
-    digest_add(&digest, SPAN("\r\n"));
-    letter->digest = digest_end(&digest);
+    add_part(letter, undotted(span_of(head.data, head.size)));
+    add_part(letter, undotted(text));
+    add_part(letter, undotted(end));
+    struct span first_line = span_of(head.data + body_at, head.size - body_at);
+    letter->digest = desk->options->digest ? digest_body(first_line, text, end) : 0;
 }
 
 static void copy_out(struct letter_desk *desk, struct letter *letter)
 {
     const struct corpus *corpus = desk->options->corpus;
-    uint32_t which = (uint32_t)random_below(&desk->random, corpus_count(corpus));
-    const struct corpus_message *message = corpus_at(corpus, which);
+    uint32_t index = (uint32_t)random_below(&desk->random, corpus_count(corpus));
+    const struct corpus_message *message = corpus_at(corpus, index);
     struct output head = begin_head(desk, letter);
-    add_part(letter, plain(span_of(head.data, head.size)));
+    add_part(letter, undotted(span_of(head.data, head.size)));
     add_part(letter, message->header);
-    add_part(letter, plain(SPAN("\r\n")));
+    add_part(letter, undotted(SPAN("\r\n")));
     add_part(letter, message->body);
     letter->digest = message->digest;
     letter->message.eight_bit = message->eight_bit;
-    letter->message.smtputf8 = message->smtputf8;
+    letter->message.smtputf8 |= message->smtputf8;
 }
 
 struct letter *letter_write(struct letter_desk *desk, uint64_t wall_ns)
@@ -251,9 +319,11 @@ struct letter *letter_write(struct letter_desk *desk, uint64_t wall_ns)
     struct letter *letter = pool_take(&desk->pool);
     if (letter == NULL)
         return NULL;
+    letter->next = NULL;
     letter->timer = (struct timer){0};
+    letter->attempts = 0;
+    letter->acked = false;
     letter->parts_count = 0;
-    letter->digest = 0;
     address(desk, letter);
     if (desk->options->corpus != NULL)
         copy_out(desk, letter);

@@ -1,6 +1,9 @@
 /* The text that made-up messages are cut out of: lines of 76 printable ASCII characters and CRLF,
- * none of which begins with a dot or with "From ". The same for the same seed. Read-only once made,
- * so shards share it. */
+ * none of which begins with a dot or with "From ". The same for the same seed. Read-only once open,
+ * so shards share it.
+ *
+ * It is one sheet of memory, mapped as often as the largest cut needs: a message of a gigabyte
+ * costs address space, and its text repeats after some megabytes. */
 #ifndef ENGINE_LOAD_PAPER_H
 #define ENGINE_LOAD_PAPER_H
 
@@ -9,13 +12,14 @@
 #include "base/status.h"
 
 #define PAPER_LINE_BYTES 78u
+#define PAPER_LINES 32768u /* of a sheet: whole pages of up to 64 KiB */
 
-struct paper {
+struct paper { /* zeroed: not open */
     uint8_t *bytes;
-    size_t size; /* whole lines */
+    size_t size; /* bytes, whole sheets */
 };
 
-/* So large that a cut of `cut_max` bytes can begin at thousands of lines. SYSTEM: no memory. */
+/* For cuts of up to `cut_max` bytes. SYSTEM: no memory. */
 enum status paper_open(struct paper *paper, uint64_t seed, uint64_t cut_max,
                        struct fault *fault) MUST_CHECK;
 void paper_close(struct paper *paper);

@@ -28,6 +28,7 @@ uint64_t schedule_intended_ns(const struct schedule *schedule, uint64_t letter);
 /* When that letter may begin; UINT64_MAX: never. */
 uint64_t schedule_due_ns(const struct schedule *schedule, uint64_t letter);
 
+/* The duration is over. */
 bool schedule_is_over(const struct schedule *schedule, uint64_t now_ns);
 
 /* How many of this shard's letters should have begun before `now_ns`; open loop. */

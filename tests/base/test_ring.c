@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -279,6 +280,60 @@ static void ignore_signal(int number)
     (void)number;
 }
 
+enum { APART = 5 };
+
+static void *write_one_by_one(void *argument)
+{
+    const int *fds = argument;
+    const uint64_t one = 1;
+    const struct timespec pause = {.tv_nsec = 2 * (long)NS_PER_MS};
+    for (int i = 0; i < APART; i++) {
+        nanosleep(&pause, NULL);
+        ssize_t written = write(fds[i], &one, sizeof one);
+        ck_assert_int_eq(written, sizeof one);
+    }
+    return NULL;
+}
+
+/* Completions some milliseconds apart come in one turn once they have been seen to come often, and
+ * only if the ring was told to let them. */
+START_TEST(completions_gather)
+{
+    struct seen seen = {0};
+    unsigned operation = ring_register(&ring, note, &seen);
+    int fds[APART];
+    uint64_t values[APART];
+    pthread_t thread;
+    bool gathers = _i == 1;
+    if (gathers && !ring_gather(&ring, 50000))
+        return; /* not on this kernel */
+    for (uint64_t start = now_ns(); !ring.often && now_ns() - start < 20 * NS_PER_MS;) {
+        submit_nop(operation, 0);
+        ring_turn(&ring, 0);
+    }
+    ck_assert(ring.often == gathers);
+    seen.count = 0;
+    for (int i = 0; i < APART; i++) {
+        fds[i] = eventfd(0, EFD_CLOEXEC);
+        struct io_uring_sqe *sqe = ring_sqe(&ring);
+        io_uring_prep_read(sqe, fds[i], &values[i], sizeof values[i], 0);
+        ring_tag(sqe, operation, 0);
+    }
+    ck_assert_int_eq(pthread_create(&thread, NULL, write_one_by_one, fds), 0);
+    unsigned turns = 0;
+    for (; seen.count < APART; turns++)
+        ring_turn(&ring, NS_PER_S);
+    pthread_join(thread, NULL);
+    for (int i = 0; i < APART; i++)
+        close(fds[i]);
+    ck_assert_uint_eq(seen.count, APART);
+    if (gathers)
+        ck_assert_uint_eq(turns, 1);
+    else
+        ck_assert_uint_gt(turns, 1);
+}
+END_TEST
+
 START_TEST(signals_end_a_turn_and_nothing_else)
 {
     struct sigaction action = {.sa_handler = ignore_signal};
@@ -367,6 +422,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, busy_wakes_cost_no_system_call);
     tcase_add_loop_test(tcase, no_wake_is_lost, 0, 3);
     tcase_add_test(tcase, what_was_written_before_a_wake_is_seen);
+    tcase_add_loop_test(tcase, completions_gather, 0, 2);
     tcase_add_test(tcase, signals_end_a_turn_and_nothing_else);
     tcase_add_test_raise_signal(tcase, untagged_entry_is_a_bug, SIGABRT);
     tcase_add_test_raise_signal(tcase, too_many_operations_are_a_bug, SIGABRT);

@@ -282,14 +282,6 @@ START_TEST(a_ledger_that_is_not_there)
 }
 END_TEST
 
-START_TEST(verdicts_have_names)
-{
-    static const char *const names[] = {"fine", "duplicated", "corrupted", "unknown"};
-    for (enum account_verdict i = 0; i < ACCOUNT_VERDICTS; i++)
-        ck_assert_str_eq(account_verdict_name(i), names[i]);
-}
-END_TEST
-
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("account");
@@ -306,7 +298,6 @@ Suite *test_suite(void)
     tcase_add_test(tcase, many_messages);
     tcase_add_loop_test(tcase, a_bad_ledger_is_named, 0, sizeof bad / sizeof *bad);
     tcase_add_test(tcase, a_ledger_that_is_not_there);
-    tcase_add_test(tcase, verdicts_have_names);
     suite_add_tcase(suite, tcase);
     return suite;
 }
