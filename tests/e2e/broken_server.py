@@ -262,7 +262,7 @@ class SmtpSession(Session):
     async def reply(self, phase, usual):
         if self.server.wordy and phase != 'banner':
             code, text = usual[:3], usual[4:]
-            usual = b''.join(code + b'-line %d\r\n' % number for number in range(20))
+            usual = b''.join(code + b'-line %d\r\n' % number for number in range(5))
             usual += code + b' ' + text
         return await super().reply(phase, usual)
 

@@ -125,7 +125,8 @@ class SmtpSink(Daemon):
         return [self.smtp_port]
 
     def dumped(self):
-        """Every message as it came, behind what smtp-sink says about its envelope."""
+        """Every message with LF line ends, behind what smtp-sink says about its envelope and ahead
+        of an empty line; a file is complete when its connection has ended."""
         return [path.read_bytes() for path in self.path('dump').iterdir()]
 
 
@@ -149,6 +150,8 @@ local_transport = error
 notify_classes =
 biff = no
 smtpd_peername_lookup = no
+smtpd_error_sleep_time = 0
+smtpd_hard_error_limit = 1000
 smtpd_recipient_restrictions = permit_mynetworks, reject
 smtpd_tls_security_level = {tls}
 smtpd_tls_cert_file = {folder}/cert.pem
@@ -189,10 +192,11 @@ QUEUES = ('active', 'bounce', 'corrupt', 'defer', 'deferred', 'flush', 'hold', '
 
 
 class Postfix(Daemon):
-    """A whole instance that delivers user0@example.test … to Maildirs as user0@example.test/.
-    `certificate`: a pair of files, for STARTTLS. `mail`: where the Maildirs go."""
+    """A whole instance that delivers user0@example.test … user9 to Maildirs of these names.
+    `names`: other words than "user". `certificate`: a pair of files, for STARTTLS. `mail`: where
+    the Maildirs go."""
 
-    def __init__(self, users=10, certificate=None, mail=None):
+    def __init__(self, names=('user',), certificate=None, mail=None):
         if not is_root():
             raise unittest.SkipTest('Postfix needs root')
         super().__init__()
@@ -200,7 +204,7 @@ class Postfix(Daemon):
         self.smtp_port = free_port()
         self.url = f'smtp://127.0.0.1:{self.smtp_port}'
         self.mail = pathlib.Path(mail or self.path('mail'))
-        self.users = [f'user{number}@example.test' for number in range(users)]
+        self.users = [f'{name}{number}@example.test' for name in names for number in range(10)]
         self._create_folders()
         nobody = pwd.getpwnam(NOBODY)
         for name, place in zip(certificate or (), ('cert.pem', 'key.pem')):
@@ -232,22 +236,16 @@ class Postfix(Daemon):
     def ports(self):
         return [self.smtp_port]
 
-    def delivered(self, count):
-        """Waits until `count` messages are in Maildirs and the queues are empty; the messages by
-        mailbox, with CRLF line ends."""
+    def delivered(self, user):
+        """The user's messages with CRLF line ends, once all that was accepted is delivered."""
         deadline = time.monotonic() + DELIVERY_SECONDS
-        while len(found := list(self.mail.glob('*/new/*'))) < count or self._queued():
+        while queued := [path for queue in ('incoming', 'active', 'deferred')
+                         for path in self.path('queue', queue).rglob('*') if path.is_file()]:
             if time.monotonic() > deadline:
-                raise AssertionError(f'{len(found)} of {count} messages were delivered')
+                raise AssertionError(f'{len(queued)} messages are still in the queues')
             time.sleep(0.05)
-        mailboxes = {user: [] for user in self.users}
-        for path in found:
-            mailboxes[path.parts[-3]].append(clients.with_crlf(path.read_bytes()))
-        return mailboxes
-
-    def _queued(self):
-        return any(path.is_file() for queue in ('incoming', 'active', 'deferred')
-                   for path in self.path('queue', queue).rglob('*'))
+        return [clients.with_crlf(path.read_bytes())
+                for path in self.mail.joinpath(user, 'new').glob('*')]
 
 
 # -------------------------------------------------------------------------- Dovecot ----

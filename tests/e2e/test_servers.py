@@ -47,11 +47,10 @@ class Others(FolderCase):
                     client.sendmail('sender@example.test', [USER], MAIL)
                     with self.assertRaises(smtplib.SMTPRecipientsRefused):
                         client.sendmail('sender@example.test', ['nobody@example.test'], MAIL)
-                found = postfix.delivered(21)
-                self.assertEqual([len(found[user]) for user in postfix.users],
-                                 [0, 21] + [0] * 8)
-                self.assertEqual(sum(body_of(mail) == body_of(MAIL) for mail in found[USER]), 1)
-                self.assertCountEqual(fetch(dovecot.pop3_port, USER), found[USER])
+                found = [postfix.delivered(user) for user in postfix.users]
+                self.assertEqual([len(mails) for mails in found], [0, 21] + [0] * 8)
+                self.assertEqual(sum(body_of(mail) == body_of(MAIL) for mail in found[1]), 1)
+                self.assertCountEqual(fetch(dovecot.pop3_port, USER), found[1])
 
     def test_dovecot_takes_lmtp_and_serves_pop3(self):
         with Dovecot(make_certificate(self.folder)) as dovecot:
