@@ -71,7 +71,7 @@ static void note_schedule(struct notebook *book, const struct blast_options *opt
              "or not at all",
              asked, got, figure_part(report->behind, part));
     else if (off < RATE_TOLERANCE)
-        note(book, false, "held %s/s within %s", asked, figure_part(off, part));
+        note(book, false, "held %s/s within %s", asked, figure_part(fmax(off, 1e-4), part));
     else
         note(book, false,
              "asked %s/s, got %s/s over the whole run, though messages began in time: "

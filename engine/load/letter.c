@@ -5,13 +5,12 @@
 #include "base/hash.h"
 #include "base/invariant.h"
 #include "base/output.h"
-#include "engine/smtp/utf8.h"
+#include "engine/load/pattern.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define FROM_BYTES_MAX 254u  /* RFC 5321 section 4.5.3.1.3, without <> */
-#define NUMBER_BYTES_MAX 10u /* of a user */
 #define SHOWN_BYTES_MAX 72u  /* of an address in the header */
 #define DOMAIN_BYTES_MAX 56u /* of a Message-ID */
 #define COUNT_DIGITS 12u
@@ -24,14 +23,12 @@ struct letter_desk {
     struct random random;
     uint64_t count; /* letters written so far */
     struct clock_date_cache date;
-    struct span to_before, to_after; /* of the pattern, around %d */
-    bool to_counts;                  /* there is a %d */
-    bool to_shown;                   /* fits a header */
-    bool smtputf8;                   /* an address is not ASCII */
-    uint32_t users;                  /* different recipients */
-    uint32_t recipients_max;         /* of one letter */
-    uint32_t path_bytes_max;         /* of one recipient */
-    char id[LETTER_ID_BYTES];        /* of the last letter */
+    struct pattern to;
+    bool to_shown;            /* in the header */
+    bool smtputf8;            /* an address is not ASCII */
+    uint32_t users;           /* different recipients */
+    uint32_t recipients_max;  /* of one letter */
+    char id[LETTER_ID_BYTES]; /* of the last letter */
     /* The head as far as it has the same length in every letter, and what changes in it. */
     uint8_t template[LETTER_HEAD_BYTES];
     uint32_t template_bytes;
@@ -45,70 +42,23 @@ static void write_hexadecimal(char *out, uint32_t digits, uint64_t number)
         out[i] = "0123456789abcdef"[number & 15];
 }
 
-/* ----------------------------------------------------------------------------- addresses ---- */
+/* ------------------------------------------------------------------------------ the desk ---- */
 
-static bool is_ascii(struct span text)
+static enum status check_from(struct span from, struct fault *fault)
 {
-    uint8_t all = 0;
-    for (size_t i = 0; i < text.size; i++)
-        all |= text.data[i];
-    return all < 0x80;
-}
-
-/* Nothing that could end the command or the brackets it stands in, and UTF-8 if not ASCII. */
-static bool is_path(struct span text)
-{
-    while (text.size > 0) {
-        uint8_t byte = text.data[0];
-        size_t size = smtp_utf8_size(text);
-        if (size == 0 || byte <= ' ' || byte == 0x7F || byte == '<' || byte == '>')
-            return false;
-        text = span_from(text, size);
-    }
-    return true;
-}
-
-static enum status read_from(struct letter_desk *desk, struct fault *fault)
-{
-    struct span from = desk->options->from;
-    if (from.size <= FROM_BYTES_MAX && is_path(from)) {
-        desk->smtputf8 |= !is_ascii(from);
+    if (from.size <= FROM_BYTES_MAX && pattern_is_path(from))
         return STATUS_OK;
-    }
     int shown = (int)(from.size < 200 ? from.size : 200);
     return fault_set(fault, STATUS_USAGE, "--from: '%.*s' is no address%s", shown,
                      (const char *)from.data,
                      from.size > FROM_BYTES_MAX ? ": longer than 254 bytes" : "");
 }
 
-static enum status read_to(struct letter_desk *desk, struct fault *fault)
-{
-    const char *to = desk->options->to;
-    const char *percent = strchr(to, '%');
-    if (percent != NULL && (percent[1] != 'd' || strchr(percent + 1, '%') != NULL))
-        return fault_set(fault, STATUS_USAGE,
-                         "--to: '%.200s': a %% may stand in it only once, as %%d", to);
-    desk->to_counts = percent != NULL;
-    desk->to_before = desk->to_counts ? span_of(to, (size_t)(percent - to)) : span_text(to);
-    desk->to_after = desk->to_counts ? span_text(percent + 2) : SPAN("");
-    size_t bytes =
-        desk->to_before.size + desk->to_after.size + (desk->to_counts ? NUMBER_BYTES_MAX : 0);
-    if (to[0] == '\0' || !is_path(span_text(to)))
-        return fault_set(fault, STATUS_USAGE, "--to: '%.200s' is no address", to);
-    if (bytes > SMTP_CLIENT_PATH_BYTES_MAX)
-        return fault_set(fault, STATUS_USAGE, "--to: '%.200s' is too long", to);
-    bool ascii = is_ascii(span_text(to));
-    desk->path_bytes_max = (uint32_t)bytes;
-    desk->to_shown = ascii && bytes <= SHOWN_BYTES_MAX;
-    desk->smtputf8 |= !ascii;
-    return STATUS_OK;
-}
-
 static enum status count_recipients(struct letter_desk *desk, struct fault *fault)
 {
     const struct letter_options *options = desk->options;
     uint64_t most = distribution_max(&options->recipients);
-    desk->users = desk->to_counts ? options->users : 1;
+    desk->users = desk->to.counts ? options->users : 1;
     desk->recipients_max = most < desk->users ? (uint32_t)most : desk->users;
     if (options->recipients.low <= desk->users)
         return STATUS_OK;
@@ -117,8 +67,6 @@ static enum status count_recipients(struct letter_desk *desk, struct fault *faul
                      (unsigned long long)options->recipients.low, desk->users);
 }
 
-/* ------------------------------------------------------------------------------ the desk ---- */
-
 /* What follows the last @, if it can be shown in a Message-ID. */
 static struct span domain_of(struct span address)
 {
@@ -126,7 +74,7 @@ static struct span domain_of(struct span address)
     if (at == NULL)
         return SPAN(NO_DOMAIN);
     struct span domain = span_from(address, (size_t)(at + 1 - address.data));
-    bool shown = domain.size > 0 && domain.size <= DOMAIN_BYTES_MAX && is_ascii(domain);
+    bool shown = domain.size > 0 && domain.size <= DOMAIN_BYTES_MAX && pattern_is_ascii(domain);
     return shown ? domain : SPAN(NO_DOMAIN);
 }
 
@@ -145,7 +93,7 @@ static void make_template(struct letter_desk *desk)
     leave_room(&out, &desk->ids_at[desk->ids_count++], LETTER_ID_BYTES);
     output_add(&out, SPAN("\r\n"));
     if (options->corpus == NULL) {
-        bool shown = from.size > 0 && from.size <= SHOWN_BYTES_MAX && is_ascii(from);
+        bool shown = from.size > 0 && from.size <= SHOWN_BYTES_MAX && pattern_is_ascii(from);
         output_add(&out, SPAN("Message-ID: <"));
         leave_room(&out, &desk->ids_at[desk->ids_count++], LETTER_ID_BYTES);
         output_add(&out, SPAN("@"));
@@ -163,15 +111,18 @@ static void make_template(struct letter_desk *desk)
 
 static enum status set_up(struct letter_desk *desk, uint32_t count, struct fault *fault)
 {
-    enum status status = read_from(desk, fault);
+    const struct letter_options *options = desk->options;
+    enum status status = check_from(options->from, fault);
     if (status == STATUS_OK)
-        status = read_to(desk, fault);
+        status = pattern_parse(options->to, &desk->to, fault);
     if (status == STATUS_OK)
         status = count_recipients(desk, fault);
     if (status != STATUS_OK)
         return status;
+    desk->to_shown = desk->to.ascii && desk->to.bytes_max <= SHOWN_BYTES_MAX;
+    desk->smtputf8 = !desk->to.ascii || !pattern_is_ascii(options->from);
     make_template(desk);
-    size_t each = sizeof(struct smtp_client_recipient) + desk->path_bytes_max;
+    size_t each = sizeof(struct smtp_client_recipient) + desk->to.bytes_max;
     if (pool_init(&desk->pool, sizeof(struct letter) + desk->recipients_max * each, count) !=
         STATUS_OK)
         return fault_set(fault, STATUS_SYSTEM, "no memory for %u messages", count);
@@ -213,14 +164,11 @@ static void address(struct letter_desk *desk, struct letter *letter)
     const struct letter_options *options = desk->options;
     uint64_t drawn = distribution_draw(&options->recipients, &desk->random);
     uint32_t count = drawn < desk->users ? (uint32_t)drawn : desk->users;
-    uint64_t user = random_below(&desk->random, desk->users);
+    uint32_t user = (uint32_t)random_below(&desk->random, desk->users);
     uint8_t *text = (uint8_t *)(letter->recipients + count);
     for (uint32_t i = 0; i < count; i++, user = user + 1 < desk->users ? user + 1 : 0) {
-        struct output out = {.data = text, .capacity = desk->path_bytes_max};
-        output_add(&out, desk->to_before);
-        if (desk->to_counts)
-            output_add_number(&out, user);
-        output_add(&out, desk->to_after);
+        struct output out = {.data = text, .capacity = desk->to.bytes_max};
+        pattern_write(&desk->to, user, &out);
         letter->recipients[i] = (struct smtp_client_recipient){.path = span_of(text, out.size)};
         text += out.size;
     }
