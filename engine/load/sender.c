@@ -101,7 +101,6 @@ static bool give(struct sender *sender, struct output *out)
     sender->asked_ns = now_ns(sender);
     if (letter == NULL) {
         smtp_client_quit(&sender->client, out);
-        session_set_timer(sender->call.session);
         return true;
     }
     letter->said_ns = sender->asked_ns;
@@ -224,10 +223,19 @@ static void secured(struct session *session, struct span cipher)
     smtp_client_secured(&sender->client, out ? out : &nowhere);
 }
 
+/* What is awaited now may be due earlier than what was before. */
+static void hurry(struct session *session)
+{
+    uint64_t due_ms = shard_now_ms(session->shard) + session->door->patience_ms(session);
+    if (session->timer.deadline_ms > due_ms)
+        session_set_timer(session);
+}
+
 static size_t feed(struct session *session, struct span input, struct output *out)
 {
     smtp_client_feed(&sender_of(session)->client, input, out);
     serve(session);
+    hurry(session);
     return input.size;
 }
 
