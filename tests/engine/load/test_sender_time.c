@@ -251,6 +251,25 @@ START_TEST(a_server_that_reads_slowly_is_waited_for)
 }
 END_TEST
 
+/* EHLO's answer has some hundred bytes. */
+START_TEST(an_answer_that_trickles_in_is_late)
+{
+    static const struct {
+        uint64_t dribble_ms;
+        const char *expected;
+    } rows[] = {
+        {100, "3 = 3 acked; 3 = 3 acked; 220:1 221:1 250:10 354:3; fine 1"},
+        {2000, "0; 0; 220:3; timeout 3"},
+        {20000, "0; 0;; timeout 3"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct load_bed_options options = options_of(STEP, "1k", "1");
+        options.script.dribble_ns = rows[i].dribble_ms * NS_PER_MS;
+        check_fates(&options, "trickle", rows[i].expected);
+    }
+}
+END_TEST
+
 /* A silence ends when the timeout says, or RFC 5321 if that is less: 2 minutes for DATA, and 5 s
  * for what matters no more. */
 START_TEST(silence_is_borne_as_long_as_it_should_be)
@@ -290,6 +309,7 @@ Suite *test_suite(void)
     tcase_add_test(load, who_may_not_log_in_sends_nothing);
     tcase_add_test(load, a_server_that_stops_reading_is_left);
     tcase_add_test(load, a_server_that_reads_slowly_is_waited_for);
+    tcase_add_test(load, an_answer_that_trickles_in_is_late);
     tcase_add_test(load, silence_is_borne_as_long_as_it_should_be);
     suite_add_tcase(suite, load);
     return suite;
