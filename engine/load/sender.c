@@ -188,7 +188,7 @@ static void wake(struct session *session)
 void sender_offer(struct sender *sender)
 {
     struct session *session = sender->call.session;
-    if (session == NULL || session->flags & (SESSION_FINISHED | SESSION_GONE))
+    if (session == NULL || session->flags & (SESSION_FINISHED | SESSION_GONE | SESSION_CONNECTING))
         return; /* it was idle, but is no longer */
     serve(session);
     if (!sender->idle)
