@@ -64,8 +64,6 @@ static struct letter *begin_letter(struct generator *generator)
     letter->intended_ns = schedule_is_open(&generator->schedule)
                               ? schedule_intended_ns(&generator->schedule, generator->started)
                               : now;
-    letter->attempts = 0;
-    letter->acked = false;
     if (now - letter->intended_ns > LATE_NS)
         generator->late++;
     generator->started++;
@@ -100,7 +98,7 @@ bool generator_has_ended(const struct generator *generator)
     return generator->ended && generator->in_flight == 0;
 }
 
-static void settle(struct generator *generator, const struct letter *letter,
+static void settle(struct generator *generator, struct letter *letter,
                    const struct smtp_client_recipient *recipient)
 {
     static const uint8_t outcomes[] = {
@@ -119,22 +117,20 @@ static void settle(struct generator *generator, const struct letter *letter,
     enum ledger_outcome outcome = outcomes[recipient->outcome];
     note(generator, letter, recipient, outcome);
     ++*counts[outcome];
+    letter->fates |= (uint8_t)(1u << recipient->outcome);
 }
 
-/* The best that came of it for any recipient, but doubt is worse than a refusal. */
+/* The best that came of it for any recipient in any attempt, but doubt is worse than a refusal. */
 static void settle_message(struct generator *generator, struct letter *letter, uint64_t now)
 {
     struct tally *tally = generator->tally;
-    unsigned seen = 0;
-    for (uint32_t i = 0; i < letter->message.recipient_count; i++)
-        seen |= 1u << letter->message.recipients[i].outcome;
-    if (letter->acked) {
+    if (letter->fates & 1u << SMTP_CLIENT_ACCEPTED) {
         tally->messages.acked++;
         tally->octets += letter->message.octets;
         histogram_record(&tally->latency[TALLY_TOTAL], now - letter->intended_ns);
-    } else if (seen & 1u << SMTP_CLIENT_DOUBTFUL) {
+    } else if (letter->fates & 1u << SMTP_CLIENT_DOUBTFUL) {
         tally->messages.doubtful++;
-    } else if (seen & 1u << SMTP_CLIENT_FAILED) {
+    } else if (letter->fates & 1u << SMTP_CLIENT_FAILED) {
         tally->messages.failed++;
     } else {
         tally->messages.refused++;
@@ -159,7 +155,6 @@ void generator_done(struct generator *generator, struct letter *letter, uint64_t
     generator->ended_ns = now;
     for (uint32_t i = 0; i < message->recipient_count; i++) {
         struct smtp_client_recipient *recipient = &message->recipients[i];
-        letter->acked |= recipient->outcome == SMTP_CLIENT_ACCEPTED;
         if (may_try_again(generator, letter, recipient))
             message->recipients[kept++] = *recipient;
         else
