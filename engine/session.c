@@ -338,7 +338,8 @@ void session_closed(void *context, enum net_close_reason reason)
 
 static uint32_t patience_ms(const struct session *session)
 {
-    return session->tls != NULL && session_tls_is_shaking_hands(session)
+    bool shaking_hands = session->tls != NULL && session_tls_is_shaking_hands(session);
+    return shaking_hands && session->kind != DOOR_OUTGOING /* a client was told how long to wait */
                ? SESSION_TLS_PATIENCE_MS
                : session->door->patience_ms(session);
 }
