@@ -284,6 +284,8 @@ uint32_t fetcher_worth(const struct fetcher *fetcher)
     };
     if (!fetcher->up || fetcher->later)
         return SOME;
+    if (fetcher->skipped)
+        return ONE;
     return worth[pop3_client_failure(&fetcher->client)];
 }
 
