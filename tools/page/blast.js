@@ -382,7 +382,7 @@ function drawAnswers() {
     sheet('Sessions', [], sessions));
 }
 
-const SECONDS = new Set(['duration', 'timeout']);
+const UNITS = {duration: 's', timeout: 's', gather: 'µs'};
 
 function settingText(name, value) {
   if (value === null || value.length === 0) {
@@ -392,7 +392,7 @@ function settingText(name, value) {
     return value ? 'yes' : 'no';
   }
   const text = Array.isArray(value) ? value.join(', ') : String(value);
-  return SECONDS.has(name) ? `${text} s` : text;
+  return UNITS[name] ? `${text} ${UNITS[name]}` : text;
 }
 
 function drawSettings() {
