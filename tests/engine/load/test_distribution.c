@@ -141,6 +141,23 @@ START_TEST(refuses_the_rest)
 }
 END_TEST
 
+/* Where every number of 64 bits is allowed, what is refused is none, or can't be meant. */
+START_TEST(refuses_what_overflows)
+{
+    static const char *const texts[] = {
+        "18446744073709551616", "18014398509481984k",       "17592186044416M",
+        "17179869184G",         "0-17179869184G",           "mix:17179869184G*1",
+        "mix:1*17179869184G",   "lognormal:17179869184G,1", "lognormal:0,1",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct distribution distribution;
+        ck_assert_msg(distribution_parse(texts[i], 0, UINT64_MAX, &distribution, NULL) ==
+                          STATUS_USAGE,
+                      "%s", texts[i]);
+    }
+}
+END_TEST
+
 START_TEST(a_mix_has_so_many_parts)
 {
     char text[512] = "mix:5*1";
@@ -175,6 +192,18 @@ START_TEST(a_mix_keeps_its_weights)
     }
     for (size_t i = 0; i < 4; i++)
         ck_assert_double_eq_tol(counts[i] / (double)DRAWS, shares[i], 0.02);
+}
+END_TEST
+
+START_TEST(a_mix_of_the_least_weights)
+{
+    struct distribution distribution = parse("mix:1*1,2*1,3*1", 1, 3);
+    struct random random = {.state = 4};
+    uint32_t counts[4] = {0};
+    for (uint32_t i = 0; i < DRAWS; i++)
+        counts[distribution_draw(&distribution, &random)]++;
+    for (size_t i = 1; i < 4; i++)
+        ck_assert_double_eq_tol(counts[i] / (double)DRAWS, 1 / 3.0, 0.02);
 }
 END_TEST
 
@@ -265,8 +294,10 @@ Suite *test_suite(void)
     TCase *tcase = tcase_create("distribution");
     tcase_add_test(tcase, numbers_and_ranges);
     tcase_add_test(tcase, refuses_the_rest);
+    tcase_add_test(tcase, refuses_what_overflows);
     tcase_add_test(tcase, a_mix_has_so_many_parts);
     tcase_add_test(tcase, a_mix_keeps_its_weights);
+    tcase_add_test(tcase, a_mix_of_the_least_weights);
     tcase_add_test(tcase, uniform_is_even);
     tcase_add_test(tcase, lognormal_has_median_and_sigma);
     tcase_add_test(tcase, lognormal_is_cut_off);

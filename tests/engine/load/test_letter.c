@@ -215,7 +215,8 @@ START_TEST(the_seed_decides)
         uint64_t seed;
         uint32_t shard;
         bool same;
-    } rows[] = {{1, 0, true}, {1, 1, false}, {1, 2, false}, {2, 0, false}};
+    } rows[] = {{1, 0, true},  {1, 1, false}, {1, 2, false},
+                {1, 3, false}, {1, 4, false}, {2, 0, false}};
     struct span first[LETTERS]; /* their texts, in the paper */
     options.size = always(LETTER_OCTETS_MIN, 100000);
     for (uint32_t i = 0; i < sizeof rows / sizeof *rows; i++) {
