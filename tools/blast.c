@@ -181,6 +181,11 @@ static const struct command command = {
     .operands_max = 1,
 };
 
+static bool is_stdout(const char *path)
+{
+    return path != NULL && strcmp(path, "-") == 0;
+}
+
 static enum status check(struct blast_flags *flags, const char *url, struct fault *fault)
 {
     struct blast_options *options = &flags->options;
@@ -212,19 +217,10 @@ static enum status check(struct blast_flags *flags, const char *url, struct faul
         return fault_set(fault, STATUS_USAGE, "--starttls: smtps:// has TLS already");
     if (options->shards > options->connections)
         return fault_set(fault, STATUS_USAGE, "--shards: there are fewer connections");
+    if (is_stdout(flags->json_path) && is_stdout(flags->html_path))
+        return fault_set(fault, STATUS_USAGE, "--html: --json has standard output already");
     options->verify = flags->verify || options->ca_file != NULL || !local;
     return STATUS_OK;
-}
-
-/* Before hours of load whose figures would be lost. */
-static enum status probe_files(const struct blast_flags *flags, struct fault *fault)
-{
-    enum status status = STATUS_OK;
-    if (flags->json_path != NULL)
-        status = whole_file_probe(flags->json_path, fault);
-    if (status == STATUS_OK && flags->html_path != NULL)
-        status = whole_file_probe(flags->html_path, fault);
-    return status;
 }
 
 /* Of connections that came to nothing, as most did. */
@@ -259,12 +255,24 @@ static int outcome(const struct blast_flags *flags, const struct blast_report *r
     return all ? 0 : 1;
 }
 
+/* A file that can't be written is told before the load, not after it. */
+static enum status probe_reports(const struct blast_flags *flags, struct fault *fault)
+{
+    enum status status = STATUS_OK;
+    if (flags->json_path != NULL)
+        status = whole_file_probe(flags->json_path, fault);
+    if (status == STATUS_OK && flags->html_path != NULL)
+        status = whole_file_probe(flags->html_path, fault);
+    return status;
+}
+
 static enum status write_reports(const struct blast_flags *flags, const struct blast_report *report,
                                  struct fault *fault)
 {
     enum status status = STATUS_OK;
+    bool taken = is_stdout(flags->json_path) || is_stdout(flags->html_path);
     if (!flags->quiet)
-        blast_table_print(stdout, &flags->options, report);
+        blast_table_print(taken ? stderr : stdout, &flags->options, report);
     if (flags->json_path != NULL)
         status = blast_json_write(flags->json_path, &flags->options, report, fault);
     if (status == STATUS_OK && flags->html_path != NULL)
@@ -304,7 +312,7 @@ int blast_main(int argc, char **argv)
     if (status == STATUS_OK && !done)
         status = check(&flags, operands[0], &fault);
     if (status == STATUS_OK && !done)
-        status = probe_files(&flags, &fault);
+        status = probe_reports(&flags, &fault);
     struct blast_report *report = NULL;
     if (status == STATUS_OK && !done && (report = calloc(1, sizeof *report)) == NULL)
         status = fault_set(&fault, STATUS_SYSTEM, "no memory");
