@@ -21,6 +21,7 @@ struct blast_flags {
     char *credentials; /* USER:PASSWORD, cut in two */
     const char *json_path, *html_path;
     bool verify, quiet, allow_remote;
+    bool sized; /* --size was given */
 };
 
 static enum status set_messages(void *values, const char *text, struct fault *fault)
@@ -67,6 +68,7 @@ static enum status set_size(void *values, const char *text, struct fault *fault)
 {
     struct blast_flags *flags = values;
     struct fault why;
+    flags->sized = true;
     if (distribution_parse(text, LETTER_OCTETS_MIN, 1u << 30, &flags->options.size, &why) ==
         STATUS_OK)
         return STATUS_OK;
@@ -194,6 +196,17 @@ static enum status check(struct blast_flags *flags, const char *url, struct faul
         return fault_set(fault, STATUS_USAGE, "--messages and --duration: give one of them");
     if (options->messages == 0 && options->duration_ms == 0)
         options->messages = 10000;
+    for (uint32_t i = 0; i < options->sources_count; i++)
+        if (options->sources[i].any.sa_family != options->target.address.any.sa_family)
+            return fault_set(fault, STATUS_USAGE, "--source: %s is reached from other addresses",
+                             url);
+    bool secure = options->starttls || options->target.scheme == TARGET_SMTPS;
+    if (!secure && (flags->verify || options->ca_file != NULL))
+        return fault_set(fault, STATUS_USAGE,
+                         "--%s: there is no TLS without --starttls or smtps://",
+                         flags->verify ? "verify" : "ca");
+    if (options->corpus_path != NULL && flags->sized)
+        return fault_set(fault, STATUS_USAGE, "--size: a corpus has sizes of its own");
     if (options->starttls && options->target.scheme == TARGET_SMTPS)
         return fault_set(fault, STATUS_USAGE, "--starttls: smtps:// has TLS already");
     if (options->shards > options->connections)

@@ -71,7 +71,7 @@ static void note_schedule(struct notebook *book, const struct blast_options *opt
              "or not at all",
              asked, got, figure_part(report->behind, part));
     else if (off < RATE_TOLERANCE)
-        note(book, false, "held %s/s within %s", asked, figure_part(off, part));
+        note(book, false, "held %s/s within %s", asked, figure_part(fmax(off, 1e-4), part));
     else
         note(book, false,
              "asked %s/s, got %s/s over the whole run, though messages began in time: "
@@ -90,6 +90,9 @@ static void note_trust(struct notebook *book, const struct blast_options *option
              "the load generator was busy %s of the time: it, not the server, may have been "
              "the limit; try more --shards",
              figure_part(busy < 1 ? busy : 1, part));
+    if (options->gather_us > 0)
+        note(book, false, "replies were gathered for up to %" PRIu32 " µs, which latencies contain",
+             options->gather_us);
     if (report->seconds > 0 && report->seconds < SHORT_SECONDS)
         note(book, false, "it lasted less than a second: too short for its rates to mean much");
     if (acked > 0 && acked < FEW_MESSAGES)

@@ -15,10 +15,11 @@ static void print_left(FILE *out, const char *text, unsigned columns)
     fprintf(out, "%s%*s", text, taken < columns ? (int)(columns - taken) : 0, "");
 }
 
+/* What is too wide for its column is still apart from the one before. */
 static void print_right(FILE *out, const char *text, unsigned columns)
 {
     size_t taken = figure_columns(text);
-    fprintf(out, "%*s%s", taken < columns ? (int)(columns - taken) : 0, "", text);
+    fprintf(out, "%*s%s", taken < columns ? (int)(columns - taken) : 1, "", text);
 }
 
 static void print_count(FILE *out, uint64_t count)

@@ -15,7 +15,7 @@ const char *figure_rate(double rate, char out[FIGURE_BYTES]);
 /* A part of a whole in per cent: "0 %", "0.03 %", "12 %", "99.97 %", "100 %"; what is neither none
  * nor all is never shown as that. */
 const char *figure_part(double part, char out[FIGURE_BYTES]);
-/* How long something lasts, ≥ 0: "4.2 s", "17 s", "2 min 05 s", "3 h 12 min". */
+/* How long something lasts, ≥ 0: "0 s", "85.0 ms", "4.2 s", "17 s", "2 min 05 s", "3 h 12 min". */
 const char *figure_duration(double seconds, char out[FIGURE_BYTES]);
 
 /* Columns that the text takes on a terminal, if each of its characters takes one (UTF-8). */

@@ -229,7 +229,7 @@ static enum status read_ledger(struct account *account, struct ledger_reader *re
         if (enter(account, &entry, &agrees) != STATUS_OK)
             return fault_set(fault, STATUS_FULL, "%s: no memory for so many messages", path);
         if (!agrees)
-            return fault_set(fault, STATUS_CONFIG,
+            return fault_set(fault, STATUS_CORRUPT,
                              "%s:%" PRIu64 ": another digest than before for this message", path,
                              ledger_reader_line(reader));
     }

@@ -28,7 +28,7 @@ struct account_totals {
                           * seen */
 };
 
-/* Reads the whole ledger. As errno has it (ABSENT, DENIED, IO, …), FULL: no memory; CONFIG: a line
+/* Reads the whole ledger. As errno has it (ABSENT, DENIED, IO, …), FULL: no memory; CORRUPT: a line
  * (but the last, if it has no LF) that is none, or with another digest than before for the same
  * message and recipient, with its number. */
 enum status account_open(struct account **account, const char *path,

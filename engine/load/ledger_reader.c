@@ -56,7 +56,7 @@ static enum status fill(struct ledger_reader *reader, struct fault *fault)
 {
     size_t kept = reader->upto - reader->from;
     if (kept == BUFFER_BYTES)
-        return fault_set(fault, STATUS_CONFIG, "%s:%" PRIu64 ": no line of a ledger", reader->path,
+        return fault_set(fault, STATUS_CORRUPT, "%s:%" PRIu64 ": no line of a ledger", reader->path,
                          reader->line + 1);
     memmove(reader->buffer, reader->buffer + reader->from, kept);
     reader->looked_at -= reader->from;
@@ -116,7 +116,7 @@ enum status ledger_reader_next(struct ledger_reader *reader, struct ledger_entry
         }
     }
     if (!parse(reader, line, entry))
-        return fault_set(fault, STATUS_CONFIG, "%s:%" PRIu64 ": no line of a ledger", reader->path,
+        return fault_set(fault, STATUS_CORRUPT, "%s:%" PRIu64 ": no line of a ledger", reader->path,
                          reader->line);
     *more = true;
     return STATUS_OK;

@@ -18,7 +18,7 @@ enum status ledger_reader_open(struct ledger_reader **reader, const char *path,
 void ledger_reader_close(struct ledger_reader *reader);
 
 /* The next entry, with *more true; at the end false. Its spans are good until the next call.
- * CONFIG: a line that is none, IO: the file can't be read further; with a line that names the
+ * CORRUPT: a line that is none, IO: the file can't be read further; with a line that names the
  * place. */
 enum status ledger_reader_next(struct ledger_reader *reader, struct ledger_entry *entry, bool *more,
                                struct fault *fault) MUST_CHECK;

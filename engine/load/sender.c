@@ -38,11 +38,11 @@ static uint64_t since(const struct sender *sender, enum smtp_client_phase phase,
 {
     if (letter == NULL)
         return sender->asked_ns;
+    if (phase == SMTP_CLIENT_COMMIT)
+        return letter->ended_ns;
     bool together = sender->client.config->pipeline &&
                     smtp_client_offered(&sender->client, SMTP_CLIENT_PIPELINING);
-    if (together || phase == SMTP_CLIENT_MAIL || phase == SMTP_CLIENT_COMMIT)
-        return letter->said_ns;
-    return sender->asked_ns;
+    return together ? letter->said_ns : sender->asked_ns;
 }
 
 static void host_phase(void *owner, enum smtp_client_phase phase, uint16_t code, struct span text,
@@ -61,6 +61,8 @@ static void host_phase(void *owner, enum smtp_client_phase phase, uint16_t code,
     if (phases[phase] != TALLY_PHASES)
         measure(sender, phases[phase], since(sender, phase, letter_of(message)));
     sender->asked_ns = now_ns(sender);
+    if (phase == SMTP_CLIENT_DATA) /* a message for nobody is only its end, said at once */
+        letter_of(message)->ended_ns = sender->asked_ns;
 }
 
 static void host_done(void *owner, struct smtp_client_message *message)
@@ -129,7 +131,7 @@ static bool write_body(struct session *session, bool stuffed)
         return false;
     sender->part = 0;
     sender->offset = 0;
-    sender->asked_ns = letter->said_ns = now_ns(sender);
+    sender->asked_ns = letter->ended_ns = now_ns(sender);
     struct output nowhere = {0};
     smtp_client_body_sent(&sender->client, here(session, &nowhere));
     return true;

@@ -22,10 +22,13 @@ static enum status usage(struct fault *fault, const char *text, const char *why)
     return fault_set(fault, STATUS_USAGE, "target '%.200s': %s", text, why);
 }
 
-/* Cuts "HOST", "HOST:PORT", "[v6]" or "[v6]:PORT" in two; `port` is NULL where there is none. */
+/* Cuts "HOST", "HOST:PORT", "[v6]" or "[v6]:PORT" in two; `port` is NULL where there is none.
+ * Returns what is wrong, or NULL. */
 static const char *split(const char *place, struct span *host, const char **port)
 {
     const char *bracket = place[0] == '[' ? strchr(place, ']') : NULL;
+    if (place[0] == '[' && bracket == NULL)
+        return "expected [IPV6]:PORT";
     const char *start = bracket != NULL ? place + 1 : place;
     const char *colon = bracket != NULL ? bracket + 1 : strrchr(place, ':');
     if (colon != NULL && *colon != ':') {

@@ -40,10 +40,10 @@ function saveLink() {
   'Save the figures as JSON');
 }
 
-function figure(name, value, unit, more, bad = false) {
+function figure(name, [value, unit = ''], more, bad = false) {
   return html('dl', {class: bad ? 'figure bad' : 'figure'}, html('dt', {}, name),
     html('dd', {class: 'value'}, value, ' ', html('span', {class: 'unit'}, unit)),
-    html('dd', {class: 'more'}, more));
+    ...more.map(line => html('dd', {class: 'more'}, line)));
 }
 
 function drawHeadline() {
@@ -52,18 +52,18 @@ function drawHeadline() {
   const notAcked = ERRORS.reduce((sum, name) => sum + messages[name], 0);
   const ended = messages.acked + notAcked;
   into('headline',
-    figure('Acked', rateText(report.rate), 'messages/s',
-      `${rateText(report.bytes_per_second / 1e6)} MB/s`),
-    figure('Messages', ended ? partText(messages.acked / ended) : NONE, 'acked',
-      `${countText(messages.acked)} of ${countText(ended)}`),
-    figure('Not acked', countText(notAcked), notAcked === 1 ? 'message' : 'messages',
-      errors.map(name => `${countText(messages[name])} ${name}`).join(', ') || 'none',
+    figure('Throughput', [rateText(report.rate), '/s'],
+      [`${rateText(report.bytes_per_second / 1e6)} MB/s`]),
+    figure('Acked', [ended ? partText(messages.acked / ended) : NONE],
+      [`${countText(messages.acked)} of ${countText(ended)}`]),
+    figure('Not acked', [countText(notAcked)],
+      errors.length ? errors.map(name => `${countText(messages[name])} ${name}`) : ['none'],
       notAcked > 0),
-    figure('Median latency', ...time(total.p50), `mean ${timeText(total.mean)}`),
-    figure('99th percentile', ...time(total.p99),
-      `p99.9 ${timeText(total.p999)}, max ${timeText(total.max)}`),
-    figure('CPU per message', ...time(ended ? report.cpu_us_per_message : null),
-      `${durationText(report.cpu_seconds)} of the generator`));
+    figure('Median latency', time(total.p50), [`mean ${timeText(total.mean)}`]),
+    figure('99th percentile', time(total.p99),
+      [`p99.9 ${timeText(total.p999)}`, `max ${timeText(total.max)}`]),
+    figure('CPU per message', time(ended ? report.cpu_us_per_message : null),
+      [`${durationText(report.cpu_seconds)} in all`]));
 }
 
 function drawOutcomes() {
@@ -315,7 +315,7 @@ function phaseRow(phase, index, across) {
 }
 
 function drawBars(canvas) {
-  const width = Math.max(240, canvas.clientWidth);
+  const width = widthOf(canvas);
   const bottom = phases.length * ROW_HEIGHT + 6;
   const all = phases.map(phase => report.latency_us[phase]);
   const axis = logAxis(Math.max(0.01, Math.min(...all.map(({p50}) => p50))),
@@ -332,7 +332,7 @@ function drawBars(canvas) {
 
 function barsFigure() {
   const canvas = html('div', {class: 'canvas'});
-  new ResizeObserver(() => drawBars(canvas)).observe(canvas);
+  whenResized(canvas, () => drawBars(canvas));
   return html('figure', {id: 'plot-phases'}, html('figcaption', {},
     html('h3', {}, 'Phases (logarithmic)'), html('div', {class: 'legend'},
       'mark: p50 · dark: to p90 · light: to p99 · line: to the slowest')), canvas);
@@ -363,26 +363,26 @@ function drawLatency() {
 
 // ---------------------------------------------------------------------------- the rest ----
 
-const REPLY_CLASSES = {2: 'yes', 3: 'go on', 4: 'not now', 5: 'no'};
+const REPLY_CLASSES = {2: 'yes', 3: 'go on', 4: 'no, not now', 5: 'no'};
 
 function sheet(caption, head, rows, name) {
   return html('div', {class: 'sheet'}, rows.length ? table(caption, head, rows, name)
-    : table(caption, [], [['none']]));
+    : table(caption, [], [['none']], 'text'));
 }
 
 function drawAnswers() {
   const {connections} = report;
   const replies = Object.entries(report.replies).map(([code, count]) =>
-    [`${code} ${REPLY_CLASSES[code[0]] || ''}`, countText(count)]);
+    [code, REPLY_CLASSES[code[0]] || '', countText(count)]);
   const sessions = [['connections that came up', connections.connected],
     ['connections that did not', connections.unconnected],
     ['ended as they should', connections.ended_well], ...Object.entries(report.failures),
     ['messages tried again', report.retries]].map(([name, count]) => [name, countText(count)]);
-  document.querySelector('#answers .columns').append(sheet('Replies by code', [], replies),
+  document.querySelector('#answers .columns').append(sheet('Replies by code', [], replies, 'coded'),
     sheet('Sessions', [], sessions));
 }
 
-const SECONDS = new Set(['duration', 'timeout']);
+const UNITS = {duration: 's', timeout: 's', gather: 'µs'};
 
 function settingText(name, value) {
   if (value === null || value.length === 0) {
@@ -392,7 +392,7 @@ function settingText(name, value) {
     return value ? 'yes' : 'no';
   }
   const text = Array.isArray(value) ? value.join(', ') : String(value);
-  return SECONDS.has(name) ? `${text} s` : text;
+  return UNITS[name] ? `${text} ${UNITS[name]}` : text;
 }
 
 function drawSettings() {

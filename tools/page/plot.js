@@ -97,6 +97,20 @@ function drawAxes(x, y, area, across, down) {
   return nodes;
 }
 
+const widthOf = canvas => Math.max(240, canvas.clientWidth);
+
+// Calls `draw` once the canvas has a width, and whenever that has changed: in the next frame, for
+// drawing changes the height.
+function whenResized(canvas, draw) {
+  let drawn = 0;
+  new ResizeObserver(() => requestAnimationFrame(() => {
+    if (canvas.clientWidth > 0 && canvas.clientWidth !== drawn) {
+      drawn = canvas.clientWidth;
+      draw();
+    }
+  })).observe(canvas);
+}
+
 // options: id, title, description, height; axes() → {x, y}; series() → [{name, key, segments,
 // style: 'line' | 'area' | 'block'}]; guide: {y, text}; heading(x), rows(x) → [[name, text, key]];
 // stops() → where arrow keys go; table() → {head, rows}; group: plots that share a cursor.
@@ -113,7 +127,7 @@ class Plot {
       ...(options.table ? [this.details()] : []));
     this.canvas.addEventListener('pointermove', event => this.pointed(event));
     this.canvas.addEventListener('pointerleave', () => this.leave());
-    new ResizeObserver(() => this.resized()).observe(this.canvas);
+    whenResized(this.canvas, () => this.draw());
   }
 
   // As many rows as there are steps: made when somebody wants to see them.
@@ -128,16 +142,9 @@ class Plot {
     return details;
   }
 
-  resized() {
-    if (this.canvas.clientWidth > 0 && this.canvas.clientWidth !== this.drawn) {
-      this.draw();
-    }
-  }
-
   draw() {
     const {options} = this, {height} = options;
-    this.drawn = this.canvas.clientWidth;
-    const width = Math.max(240, this.drawn);
+    const width = widthOf(this.canvas);
     const area = this.area = {left: MARGIN.left, right: width - MARGIN.right, top: MARGIN.top,
       bottom: height - MARGIN.bottom};
     const {x, y} = this.axes = options.axes();
@@ -162,12 +169,13 @@ class Plot {
 
   curves() {
     return this.series.flatMap(({key: colour, segments, style}) => {
+      const crowded = segments.length > 0.4 * this.width;
       const look = {style: `--key: var(--${colour})`, 'data-series': colour};
-      const block = () => svg('path', {class: style, d: blockPath(segments, this.across,
-        this.down), ...look});
-      const curve = () => svg('path', {class: 'curve', d: stepPath(segments, this.across,
-        this.down), ...look});
-      return style === 'line' ? [curve()] : style === 'block' ? [block()] : [block(), curve()];
+      const path = (name, draw) => svg('path', {class: name,
+        d: draw(segments, this.across, this.down), ...look});
+      const curve = () => path(crowded ? 'fine curve' : 'curve', stepPath);
+      return style === 'line' ? [curve()] : style === 'block' ? [path(style, blockPath)]
+        : [path(style, blockPath), curve()];
     });
   }
 

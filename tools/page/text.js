@@ -36,6 +36,9 @@ function timeTick(us) {
 function durationText(seconds) {
   const whole = Math.round(seconds);
   const two = number => String(number).padStart(2, '0');
+  if (seconds < 1) {
+    return seconds === 0 ? '0 s' : timeText(1e6 * seconds);
+  }
   if (seconds < 9.95) {
     return `${seconds.toFixed(1)} s`;
   }

@@ -269,7 +269,7 @@ static const struct {
 START_TEST(a_bad_ledger_is_named)
 {
     char text[128];
-    ck_assert(open_account(bad[_i].text) == STATUS_CONFIG);
+    ck_assert(open_account(bad[_i].text) == STATUS_CORRUPT);
     snprintf(text, sizeof text, "%s%s", path, bad[_i].wrong);
     ck_assert_str_eq(fault.text, text);
 }

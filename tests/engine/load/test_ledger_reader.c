@@ -99,7 +99,7 @@ START_TEST(any_other_that_is_none_is_named)
     char text[64];
     write_file(bad[_i].text);
     ck_assert_uint_eq(read_all(&status), bad[_i].line - 1);
-    ck_assert(status == STATUS_CONFIG);
+    ck_assert(status == STATUS_CORRUPT);
     snprintf(text, sizeof text, "%s:%" PRIu64 ": no line of a ledger", path, bad[_i].line);
     ck_assert_str_eq(fault.text, text);
 }
@@ -128,11 +128,11 @@ START_TEST(very_long_lines)
         bool ended;
         enum status status;
     } table[] = {{3000, false, STATUS_OK},
-                 {3000, true, STATUS_CONFIG},
-                 {LEDGER_LINE_BYTES_MAX, true, STATUS_CONFIG},
+                 {3000, true, STATUS_CORRUPT},
+                 {LEDGER_LINE_BYTES_MAX, true, STATUS_CORRUPT},
                  {LEDGER_LINE_BYTES_MAX - 1, true, STATUS_OK},
-                 {5 << 20, false, STATUS_CONFIG},
-                 {5 << 20, true, STATUS_CONFIG}};
+                 {5 << 20, false, STATUS_CORRUPT},
+                 {5 << 20, true, STATUS_CORRUPT}};
     size_t size = table[_i].size;
     char *text = malloc(size + 1);
     ck_assert_ptr_nonnull(text);
