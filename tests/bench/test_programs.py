@@ -99,6 +99,7 @@ def blast_refused():
 
 def nobody_listens():
     server = Script()
+    server.listener.shutdown(socket.SHUT_RDWR)  # or accept, under way, keeps it open
     server.listener.close()
     failure_of(lambda: blast(server, workloads.PLAIN), "mailrace ended with 69")
 
