@@ -92,4 +92,13 @@ uint64_t scripted_server_next_ns(const struct scripted_server *server);
 const struct script_copy *scripted_server_find(const struct scripted_server *server, struct span id,
                                                uint32_t user);
 
+/* ------------------------------------------------------------------- for its connections ---- */
+
+/* They have come to this point: what the script has them do; NULL: nothing special. */
+const struct script_fault *scripted_server_fault(struct scripted_server *server,
+                                                 enum script_point point);
+/* Its account of this message and recipient, perhaps a new one. */
+struct script_copy *scripted_server_copy(struct scripted_server *server, const void *id,
+                                         uint32_t user);
+
 #endif
