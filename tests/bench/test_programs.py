@@ -137,14 +137,14 @@ def ceiling_of_several_a_turn():
 
 
 def checks():
-    for dialogue in [workloads.PLAIN, workloads.PIPELINED, workloads.RECONNECTING]:
+    for dialogue in [workloads.PIPELINED, workloads.RECONNECTING]:
         yield f"blast delivers, {dialogue.name}", lambda each=dialogue: blast_delivers(each)
     yield "blast: a refusal is no figure", blast_refused
     yield "blast: nobody listens", nobody_listens
     yield "what is not installed is named with its package", lambda: failure_of(
         lambda: find_program("no-such-sink", "postfix"),
         "no-such-sink is not installed (package postfix)")
-    for turns, durable in [(1, False), (4, False), (4, True)]:
+    for turns, durable in [(4, False), (4, True)]:
         yield f"ceiling: {turns} turns, {'durable' if durable else 'plain'}", \
             lambda turns=turns, durable=durable: ceiling(turns, durable)
     yield "ceiling: no such place", ceiling_without_a_place
