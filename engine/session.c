@@ -199,11 +199,14 @@ static bool is_through(const struct session *session)
 static size_t feed(struct session *session, struct span input)
 {
     size_t consumed = 0;
+    struct output nowhere = {0};
     session->flags &= (uint8_t)~SESSION_STUCK;
     for (;;) {
         struct output *out = session_output(session, SMTP_REPLY_BYTES_MAX, false);
         if (out == NULL) {
             session->flags |= SESSION_STUCK;
+            if (session->kind == DOOR_OUTGOING) /* an answer is heard even if no other can follow */
+                consumed += session->door->feed(session, span_from(input, consumed), &nowhere);
             break;
         }
         uint32_t before = out->size;

@@ -93,7 +93,7 @@ static void note_trust(struct notebook *book, const struct blast_options *option
     if (options->gather_us > 0)
         note(book, false, "replies were gathered for up to %" PRIu32 " µs, which latencies contain",
              options->gather_us);
-    if (report->seconds > 0 && report->seconds < SHORT_SECONDS)
+    if (ended(&report->total.messages) > 0 && report->seconds < SHORT_SECONDS)
         note(book, false, "it lasted less than a second: too short for its rates to mean much");
     if (acked > 0 && acked < FEW_MESSAGES)
         note(book, false, "%" PRIu64 " messages are too few for p99.9: it is the slowest one's",

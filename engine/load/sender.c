@@ -101,7 +101,6 @@ static bool give(struct sender *sender, struct output *out)
     sender->asked_ns = now_ns(sender);
     if (letter == NULL) {
         smtp_client_quit(&sender->client, out);
-        session_set_timer(sender->call.session);
         return true;
     }
     letter->said_ns = sender->asked_ns;
@@ -189,7 +188,7 @@ static void wake(struct session *session)
 void sender_offer(struct sender *sender)
 {
     struct session *session = sender->call.session;
-    if (session == NULL || session->flags & (SESSION_FINISHED | SESSION_GONE))
+    if (session == NULL || session->flags & (SESSION_FINISHED | SESSION_GONE | SESSION_CONNECTING))
         return; /* it was idle, but is no longer */
     serve(session);
     if (!sender->idle)
@@ -224,17 +223,33 @@ static void secured(struct session *session, struct span cipher)
     smtp_client_secured(&sender->client, out ? out : &nowhere);
 }
 
+/* Patience counts from when what is awaited was asked for: an answer that comes byte by byte is
+ * late all the same. It may be due earlier than what was awaited before. */
+static void set_patience(struct session *session)
+{
+    struct shard *shard = session->shard;
+    uint64_t asked_ms = sender_of(session)->asked_ns / NS_PER_MS;
+    uint64_t due_ms = asked_ms + session->door->patience_ms(session);
+    session->active_ms = (uint32_t)asked_ms;
+    if (session->timer.deadline_ms > due_ms)
+        timer_set(&shard->timers, &session->timer, due_ms);
+}
+
 static size_t feed(struct session *session, struct span input, struct output *out)
 {
     smtp_client_feed(&sender_of(session)->client, input, out);
     serve(session);
+    set_patience(session);
     return input.size;
 }
 
 /* The peer takes what it is sent, or there is room again: a sign of life for a long body. */
 static void go_on(struct session *session)
 {
-    session->active_ms = (uint32_t)shard_now_ms(session->shard);
+    struct sender *sender = sender_of(session);
+    enum smtp_client_wish wish = smtp_client_wish(&sender->client);
+    if (wish == SMTP_CLIENT_SEND_DATA || wish == SMTP_CLIENT_SEND_CHUNK)
+        sender->asked_ns = now_ns(sender);
 }
 
 static enum session_wish wish(const struct session *session)

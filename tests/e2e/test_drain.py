@@ -149,7 +149,7 @@ class FromMailrace(LoadCase):
 
     def test_odd_recipients(self):
         with Server() as server:
-            for name in ('o\'neil+%d@example.test', '"quoted.%d"@example.test', '%d'):
+            for name in ('o\'neil+%d@example.test', '"quoted.%d"@example.test'):
                 with self.subTest(name):
                     load = self.blast(f'smtp://127.0.0.1:{server.smtp_port}', '--messages', 20,
                                       '--to', name, '--users', 3, acked=20)

@@ -70,7 +70,6 @@ START_TEST(nothing)
                   "CPU         0 µs, 0 µs per message\n"
                   "connections 0 came up, 0 did not; 0 retries\n"
                   "\n"
-                  "\n"
                   "warning: gave up: there was no connection to be had any more\n");
     free(sample);
 }

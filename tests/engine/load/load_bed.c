@@ -199,8 +199,8 @@ static uint64_t turn(struct load_bed *bed)
     return wait_ns;
 }
 
-/* Turns until nothing is left to do now; what the last turn's sleep would be is that of a shard
- * that has seen everything. */
+/* Turns until nothing is left to do now. A turn's sleep is that of a shard which has seen
+ * everything if nothing came since the turn before, at the same time. */
 static void jump(struct load_bed *bed, uint64_t limit_ns)
 {
     uint64_t wait_ns = 0;
@@ -209,7 +209,7 @@ static void jump(struct load_bed *bed, uint64_t limit_ns)
         ck_assert_msg(rounds < ROUNDS_MAX, "nobody sleeps");
         bool nothing_to_hear = next_ns(bed) > bed->now_ns;
         wait_ns = turn(bed);
-        quiet = nothing_to_hear && wait_ns > 0 && next_ns(bed) > bed->now_ns;
+        quiet = rounds > 0 && nothing_to_hear && wait_ns > 0 && next_ns(bed) > bed->now_ns;
     }
     bed->now_ns = earlier(earlier(bed->now_ns + wait_ns, next_ns(bed)), limit_ns);
 }

@@ -30,6 +30,8 @@ struct scripted_connection {
     char *words; /* not yet said, from `said` on */
     size_t words_bytes, said;
     uint64_t dribbled_ns; /* when the last byte was said */
+    uint64_t sipped_ns;   /* when something was last read */
+    bool thirsty;         /* there is more to read */
 };
 
 /* -------------------------------------------------------------------------------- saying ---- */
@@ -361,11 +363,38 @@ static void hear_chunk_byte(struct scripted_connection *connection, uint8_t byte
         commit(connection);
 }
 
+static uint64_t may_sip_ns(const struct scripted_connection *connection)
+{
+    return connection->sipped_ns + connection->server->script.sip_ns;
+}
+
+/* How much of so many bytes it will read now. */
+static size_t sip(struct scripted_connection *connection, size_t size)
+{
+    uint64_t now_ns = clock_monotonic_ns(connection->server->clock);
+    if (connection->server->script.sip_ns == 0)
+        return size;
+    connection->thirsty = now_ns < may_sip_ns(connection) || size > SCRIPT_SIP_BYTES;
+    if (now_ns < may_sip_ns(connection))
+        return 0;
+    connection->sipped_ns = now_ns;
+    return size < SCRIPT_SIP_BYTES ? size : SCRIPT_SIP_BYTES;
+}
+
+static void resume(struct scripted_connection *connection)
+{
+    uint64_t now_ns = clock_monotonic_ns(connection->server->clock);
+    if (!connection->thirsty || now_ns < may_sip_ns(connection))
+        return;
+    connection->thirsty = false;
+    net_resume(connection->server->net, connection->conn);
+}
+
 static size_t received(void *context, struct span bytes)
 {
     struct scripted_connection *connection = context;
-    size_t taken = 0;
-    while (taken < bytes.size && !connection->deaf) {
+    size_t taken = 0, size = sip(connection, bytes.size);
+    while (taken < size && !connection->deaf) {
         uint8_t byte = bytes.data[taken++];
         if (connection->mode == DATA)
             hear_data_byte(connection, byte);
@@ -473,8 +502,15 @@ void scripted_server_turn(struct scripted_server *server)
 {
     listen_or_not(server);
     net_poll(server->net, 0);
-    for (struct scripted_connection *i = server->connections; i != NULL; i = i->next)
+    for (struct scripted_connection *i = server->connections; i != NULL; i = i->next) {
         utter(i);
+        resume(i);
+    }
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
 }
 
 uint64_t scripted_server_next_ns(const struct scripted_server *server)
@@ -483,11 +519,12 @@ uint64_t scripted_server_next_ns(const struct scripted_server *server)
     uint64_t now_ns = clock_monotonic_ns(server->clock), next_ns = UINT64_MAX;
     const uint64_t changes[] = {script->refuse_from_ns, script->refuse_from_ns + script->refuse_ns};
     for (size_t i = 0; i < 2; i++)
-        if (changes[i] > now_ns && changes[i] < next_ns)
-            next_ns = changes[i];
+        if (changes[i] > now_ns)
+            next_ns = earlier(next_ns, changes[i]);
     for (const struct scripted_connection *i = server->connections; i != NULL; i = i->next) {
-        uint64_t at_ns = may_say_ns(i);
-        next_ns = at_ns < next_ns ? at_ns : next_ns;
+        next_ns = earlier(next_ns, may_say_ns(i));
+        if (i->thirsty)
+            next_ns = earlier(next_ns, may_sip_ns(i));
     }
     return next_ns;
 }

@@ -40,12 +40,14 @@ struct script_fault {
 };
 
 #define SCRIPT_FAULTS_MAX 4u
+#define SCRIPT_SIP_BYTES 512u
 
 struct script {
     bool lmtp;
-    bool bare;                          /* offers no extensions but AUTH */
-    uint64_t dribble_ns;                /* between two bytes of what it says; 0: all at once */
-    uint64_t hold_from_ns, hold_ns;     /* a time during which it says nothing: all later */
+    bool bare;                      /* offers no extensions but AUTH */
+    uint64_t dribble_ns;            /* between two bytes of what it says; 0: all at once */
+    uint64_t sip_ns;                /* between two readings of SCRIPT_SIP_BYTES; 0: all at once */
+    uint64_t hold_from_ns, hold_ns; /* a time during which it says nothing: all later */
     uint64_t refuse_from_ns, refuse_ns; /* … and one during which nobody listens */
     struct script_fault faults[SCRIPT_FAULTS_MAX];
 };
