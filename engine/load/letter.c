@@ -3,6 +3,7 @@
 #include "base/digest.h"
 #include "base/hash.h"
 #include "base/invariant.h"
+#include "base/log.h"
 #include "base/output.h"
 #include "engine/load/letter_head.h"
 #include "engine/load/pattern.h"
@@ -38,9 +39,9 @@ static enum status check_from(struct span from, struct fault *fault)
 {
     if (from.size <= FROM_BYTES_MAX && pattern_is_path(from))
         return STATUS_OK;
-    int shown = (int)(from.size < 200 ? from.size : 200);
-    return fault_set(fault, STATUS_USAGE, "--from: '%.*s' is no address%s", shown,
-                     (const char *)from.data,
+    char shown[256];
+    return fault_set(fault, STATUS_USAGE, "--from: '%s' is no address%s",
+                     log_escape(from, shown, sizeof shown),
                      from.size > FROM_BYTES_MAX ? ": longer than 254 bytes" : "");
 }
 

@@ -120,9 +120,9 @@ def among(chosen, fault):
 # --------------------------------------------------------------------------- server ----
 
 class BrokenServer:
-    """`faults`: by phase. `drip`: every reply goes out byte by byte. `wordy`: every reply but the
-    banner has several lines. `certificate`: a pair of files; STARTTLS is offered then, and also
-    when it has a fault."""
+    """`faults`: by phase. `drip`: every reply of SMTP goes out byte by byte. `wordy`: all of them
+    but the banner have several lines. `certificate`: a pair of files; STARTTLS is offered then,
+    and also when it has a fault."""
 
     def __init__(self, faults=None, *, drop_every=0, duplicate=(), flip=(), drip=False,
                  wordy=False, certificate=None, extensions=EXTENSIONS):
@@ -142,6 +142,7 @@ class BrokenServer:
         self.lost = self.duplicated = self.corrupted = 0  # what it did, message by recipient
         self.maildrops = {}
         self.verbs = {}  # how often each was said, over SMTP
+        self.peers = set()  # addresses that connected
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._started = threading.Event()
@@ -170,9 +171,6 @@ class BrokenServer:
         """Everybody waits for so long, from now; returns at once."""
         self._loop.call_soon_threadsafe(time.sleep, seconds)
 
-    def explaining(self):
-        return contextlib.nullcontext(self)  # as the servers that have a log
-
     def _run(self):
         asyncio.set_event_loop(self._loop)
         try:
@@ -193,6 +191,7 @@ class BrokenServer:
     def _serve(self, kind):
         async def serve(reader, writer):
             session = kind(self, reader, writer)
+            self.peers.add(writer.get_extra_info('peername')[0])
             with contextlib.suppress(Over, OSError, EOFError, ValueError, asyncio.CancelledError):
                 await session.run()
             session.writer.close()
@@ -231,11 +230,8 @@ class Session:
         self.server, self.reader, self.writer = server, reader, writer
 
     async def send(self, data):
-        for size in [1] * len(data) if self.server.drip else [len(data)]:
-            self.writer.write(data[:size])
-            data = data[size:]
-            await self.writer.drain()
-            await asyncio.sleep(0)
+        self.writer.write(data)
+        await self.writer.drain()
 
     async def reply(self, phase, usual):
         """True when the reply was given as it should be."""
@@ -258,6 +254,13 @@ class SmtpSession(Session):
 
     def reset(self):
         self.sender, self.recipients, self.chunks = None, [], b''
+
+    async def send(self, data):
+        if not self.server.drip:
+            return await super().send(data)
+        for byte in data:
+            await super().send(bytes([byte]))
+            await asyncio.sleep(0)
 
     async def reply(self, phase, usual):
         if self.server.wordy and phase != 'banner':

@@ -6,6 +6,7 @@ import random
 import re
 import shutil
 import tempfile
+import unittest
 
 from broken_server import BrokenServer, after, close, first, flipped, hang, reset, say
 from load import FAILED, FINE, UNAVAILABLE, LoadCase
@@ -61,8 +62,8 @@ class FromDovecot(LoadCase):
         random.Random(5).shuffle(files)
         for path in files[:12]:
             path.unlink()
-        for number, path in enumerate(files[12:24]):
-            shutil.copy2(path, path.with_name(f'170000000{number}.copy{number}.host'))
+        for path in files[12:24]:
+            self.put(path.parent, path.read_bytes())
         for path in files[24:36]:
             damaged = flipped(path.read_bytes().replace(b'\n', b'\r\n')).replace(b'\r\n', b'\n')
             path.write_bytes(damaged)
@@ -72,11 +73,9 @@ class FromDovecot(LoadCase):
                      duplicated=12, corrupted=12, unknown=12)
 
     def put(self, folder, mail):
-        descriptor, path = tempfile.mkstemp(prefix='1700000000.', dir=folder)
-        os.write(descriptor, mail)
-        os.fchmod(descriptor, 0o644)
-        os.close(descriptor)
-        return path
+        with tempfile.NamedTemporaryFile(prefix='1700000000.', dir=folder, delete=False) as file:
+            file.write(mail)
+        os.chmod(file.name, 0o644)  # Dovecot's processes are somebody else's
 
     def test_delete_keeps_what_is_not_fine(self):
         files = self.files()
@@ -150,8 +149,7 @@ class FromMailrace(LoadCase):
 
     def test_odd_recipients(self):
         with Server() as server:
-            for name in ('o\'neil+%d@example.test', '"two words %d"@example.test',
-                         '"back\\\\slash%d"@example.test'):
+            for name in ('o\'neil+%d@example.test', '"quoted.%d"@example.test'):
                 with self.subTest(name):
                     load = self.blast(f'smtp://127.0.0.1:{server.smtp_port}', '--messages', 20,
                                       '--to', name, '--users', 3, acked=20)
@@ -203,16 +201,18 @@ class FromTheBroken(LoadCase):
         """It ends in time, and what could not be read is not said to be there."""
         with BrokenServer() as good:
             load = self.blast(good.url, '--messages', 10, '--users', 1, acked=10)
-        for verb in ('banner', 'user', 'pass', 'retr'):
-            for fault in (hang, close, reset, say(b'what?\r\n'), say(b'-ERR no\r\n'),
-                          say(b'+OK half a rep', close), say(b'+OK ' + b'x' * 100000, hang)):
-                with self.subTest(f'{verb} {fault}'), \
-                        BrokenServer({f'pop3 {verb}': fault}) as bad:
-                    bad.maildrops = good.maildrops
-                    self.drain(bad.pop3_url, load, '--timeout', '300ms',
-                               code=(FAILED, UNAVAILABLE), fetched=0, lost=10, duplicated=0,
-                               corrupted=0)
+        def check(verb, fault):
+            with BrokenServer({f'pop3 {verb}': fault}) as bad:
+                bad.maildrops = good.maildrops
+                self.drain(bad.pop3_url, load, '--timeout', '300ms', code=(FAILED, UNAVAILABLE),
+                           fetched=0, lost=10, duplicated=0, corrupted=0)
+        faults = (hang, close, reset, say(b'what?\r\n'), say(b'-ERR no\r\n'),
+                  say(b'+OK half a rep', close), say(b'+OK ' + b'x' * 100000, hang))
+        self.together(check, [(f'{verb}: {number}', verb, fault)
+                              for verb in ('banner', 'pass', 'retr')
+                              for number, fault in enumerate(faults)], threads=21)
 
+    @unittest.skipUnless(LONG, 'takes half a minute')
     def test_a_message_without_end(self):
         with BrokenServer({'pop3 retr': endless_lines}) as server:
             load = self.blast(server.url, '--messages', 1, acked=1)
@@ -239,14 +239,14 @@ class Ledgers(LoadCase):
             pathlib.Path(path).write_bytes(text)
         with BrokenServer() as server:
             result = run('drain', server.pop3_url, '--ledger', path)
-        self.assertEqual(result.returncode, code, result.stderr)
+        self.assertIn(result.returncode, code, result.stderr)
         lines = result.stderr.splitlines()
         self.assertEqual(len(lines), 1, result.stderr)
         for word in (path, *words):
             self.assertIn(word, lines[0])
 
     def test_one_that_is_not_there(self):
-        self.refused(None, 66)
+        self.refused(None, (66,))
 
     def test_one_that_is_none(self):
         good = self.LINE.format('a' * 32, 'sent').encode()
