@@ -45,11 +45,12 @@ static void door_open(struct session *session, const struct session_listener *li
 static size_t door_feed(struct session *session, struct span input, struct output *out)
 {
     struct caller *caller = caller_of(session);
+    if (input.size == 0)
+        return 0;
     ck_assert_uint_lt(caller->heard_bytes + input.size, sizeof caller->heard);
     memcpy(caller->heard + caller->heard_bytes, input.data, input.size);
     caller->heard_bytes += input.size;
-    if (input.size > 0)
-        output_add(out, SPAN("hello"));
+    output_add(out, SPAN("hello"));
     return input.size;
 }
 
