@@ -30,7 +30,7 @@ static void ask(struct client *client, uint32_t connection)
     struct session *session = &client->sessions[connection];
     bool last = session->turn + 1 == client->options->turns;
     session->wanted_bytes = last ? (uint32_t)client->options->bytes_out : CEILING_LINE_BYTES;
-    endpoint_send(&client->endpoint, connection, last ? client->message : client->line, SPAN(""));
+    endpoint_send(&client->endpoint, connection, last ? client->message : client->line);
 }
 
 static void begin_message(struct client *client, uint32_t connection)

@@ -29,7 +29,7 @@ static void answer(void *context, uint32_t connection)
 {
     struct server *server = context;
     server->messages++;
-    endpoint_send(&server->endpoint, connection, server->answer, SPAN(""));
+    endpoint_send(&server->endpoint, connection, server->answer);
 }
 
 static void end_turn(struct server *server, uint32_t connection)
@@ -37,7 +37,7 @@ static void end_turn(struct server *server, uint32_t connection)
     struct session *session = &server->sessions[connection];
     session->got_bytes = 0;
     if (++session->turn < server->options->turns) {
-        endpoint_send(&server->endpoint, connection, server->line, SPAN(""));
+        endpoint_send(&server->endpoint, connection, server->line);
         return;
     }
     session->turn = 0;

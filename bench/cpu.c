@@ -7,7 +7,6 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
 enum status cpu_pin(unsigned core, struct fault *fault)
 {
@@ -37,14 +36,4 @@ struct cpu_time cpu_time_between(struct cpu_time start, struct cpu_time end)
 {
     INVARIANT(start.user_ns <= end.user_ns && start.system_ns <= end.system_ns);
     return (struct cpu_time){end.user_ns - start.user_ns, end.system_ns - start.system_ns};
-}
-
-enum status cpu_time_of(pid_t process, uint64_t *used_ns)
-{
-    clockid_t clock;
-    struct timespec time;
-    if (clock_getcpuclockid(process, &clock) != 0 || clock_gettime(clock, &time) != 0)
-        return STATUS_ABSENT;
-    *used_ns = (uint64_t)time.tv_sec * NS_PER_S + (uint64_t)time.tv_nsec;
-    return STATUS_OK;
 }

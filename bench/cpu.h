@@ -5,7 +5,6 @@
 #include "base/status.h"
 
 #include <stdint.h>
-#include <sys/types.h>
 
 struct cpu_time {
     uint64_t user_ns, system_ns;
@@ -19,8 +18,5 @@ struct cpu_time cpu_time_self(void);
 
 /* From `start` to `end`. */
 struct cpu_time cpu_time_between(struct cpu_time start, struct cpu_time end);
-
-/* User and system time of another process so far, all of its threads, also ended ones. ABSENT. */
-enum status cpu_time_of(pid_t process, uint64_t *used_ns) MUST_CHECK;
 
 #endif

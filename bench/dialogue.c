@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ENVELOPE (DIALOGUE_MAIL | DIALOGUE_RCPT | DIALOGUE_DATA)
 #define LINE_BYTES 78u /* with CRLF */
 
 #define MAIL_LINE "MAIL FROM:<load@example.test>\r\n"
@@ -18,21 +17,6 @@ static const char headers[] = "From: load@example.test\r\n"
                               "Message-ID: <load@example.test>\r\n"
                               "Subject: a message to measure with\r\n"
                               "\r\n";
-
-static const struct dialogue_turn plain[] = {
-    {DIALOGUE_MAIL, "2"},
-    {DIALOGUE_RCPT, "2"},
-    {DIALOGUE_DATA, "3"},
-    {DIALOGUE_BODY, "2"},
-};
-static const struct dialogue_turn pipelined[] = {{ENVELOPE, "223"}, {DIALOGUE_BODY, "2"}};
-static const struct dialogue_turn chained = {DIALOGUE_BODY | ENVELOPE, "2223"};
-
-static const struct dialogue_script scripts[] = {
-    [DIALOGUE_PLAIN] = {plain, 4, NULL},
-    [DIALOGUE_PIPELINED] = {pipelined, 2, NULL},
-    [DIALOGUE_CHAINED] = {pipelined, 2, &chained},
-};
 
 enum { ENVELOPE_LINES = 3 };
 static const unsigned envelope_parts[ENVELOPE_LINES] = {DIALOGUE_MAIL, DIALOGUE_RCPT,
@@ -83,10 +67,10 @@ static enum status body_open(struct dialogue *dialogue, size_t size)
     return STATUS_OK;
 }
 
-enum status dialogue_open(struct dialogue *dialogue, enum dialogue_kind kind, uint32_t users,
-                          size_t size, struct fault *fault)
+enum status dialogue_open(struct dialogue *dialogue, uint32_t users, size_t size,
+                          struct fault *fault)
 {
-    *dialogue = (struct dialogue){.script = scripts[kind], .user_count = users};
+    *dialogue = (struct dialogue){.user_count = users};
     dialogue->users = calloc(users, sizeof(*dialogue->users));
     if (!dialogue->users || body_open(dialogue, size) != STATUS_OK) {
         dialogue_close(dialogue);
@@ -117,7 +101,7 @@ struct span dialogue_envelope(const struct dialogue *dialogue, unsigned parts, u
     return span_of(lines->text + start, end - start);
 }
 
-struct span dialogue_body(const struct dialogue *dialogue, unsigned parts)
+struct span dialogue_body(const struct dialogue *dialogue)
 {
-    return parts & DIALOGUE_BODY ? span_of(dialogue->body, dialogue->body_bytes) : SPAN("");
+    return span_of(dialogue->body, dialogue->body_bytes);
 }

@@ -15,12 +15,6 @@
 #define BUFFER_BYTES 8192u
 #define BACKLOG 4096
 
-struct endpoint_connection {
-    int socket;
-    struct iovec parts[2]; /* of the send under way */
-    struct msghdr message;
-};
-
 static void give_buffer(struct endpoint *endpoint, uint16_t id)
 {
     io_uring_buf_ring_add(endpoint->buffer_ring, endpoint->buffers + (size_t)id * BUFFER_BYTES,
@@ -31,7 +25,7 @@ static void give_buffer(struct endpoint *endpoint, uint16_t id)
 static void arm_receive(struct endpoint *endpoint, uint32_t connection)
 {
     struct io_uring_sqe *sqe = ring_sqe(&endpoint->ring);
-    io_uring_prep_recv_multishot(sqe, endpoint->connections[connection].socket, NULL, 0, 0);
+    io_uring_prep_recv_multishot(sqe, endpoint->sockets[connection], NULL, 0, 0);
     sqe->flags |= IOSQE_BUFFER_SELECT;
     sqe->buf_group = BUFFER_GROUP;
     ring_tag(sqe, endpoint->receive_operation, connection);
@@ -107,13 +101,13 @@ enum status endpoint_open(struct endpoint *endpoint, uint32_t connections_max,
                           const struct endpoint_handler *handler, struct fault *fault)
 {
     *endpoint = (struct endpoint){.handler = *handler, .connections_max = connections_max};
-    endpoint->connections = calloc(connections_max, sizeof(*endpoint->connections));
-    if (!endpoint->connections)
+    endpoint->sockets = calloc(connections_max, sizeof(*endpoint->sockets));
+    if (!endpoint->sockets)
         return fault_set(fault, STATUS_SYSTEM, "no memory for %u connections", connections_max);
 
     enum status status = ring_open(&endpoint->ring, RING_ENTRIES, fault);
     if (status != STATUS_OK)
-        goto free_connections;
+        goto free_sockets;
     endpoint->receive_operation = ring_register(&endpoint->ring, on_receive, endpoint);
     endpoint->send_operation = ring_register(&endpoint->ring, on_send, endpoint);
 
@@ -124,8 +118,8 @@ enum status endpoint_open(struct endpoint *endpoint, uint32_t connections_max,
 
 close_ring:
     ring_close(&endpoint->ring);
-free_connections:
-    free(endpoint->connections);
+free_sockets:
+    free(endpoint->sockets);
     return status;
 }
 
@@ -134,8 +128,8 @@ void endpoint_close(struct endpoint *endpoint)
     ring_close(&endpoint->ring);
     close_buffers(endpoint);
     for (uint32_t i = 0; i < endpoint->connection_count; i++)
-        close(endpoint->connections[i].socket);
-    free(endpoint->connections);
+        close(endpoint->sockets[i]);
+    free(endpoint->sockets);
 }
 
 enum status endpoint_add(struct endpoint *endpoint, int socket, struct fault *fault)
@@ -145,24 +139,16 @@ enum status endpoint_add(struct endpoint *endpoint, int socket, struct fault *fa
     if (setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0)
         return fault_set(fault, STATUS_SYSTEM, "TCP_NODELAY: %s", strerror(errno));
     uint32_t connection = endpoint->connection_count++;
-    endpoint->connections[connection].socket = socket;
+    endpoint->sockets[connection] = socket;
     arm_receive(endpoint, connection);
     return STATUS_OK;
 }
 
-void endpoint_send(struct endpoint *endpoint, uint32_t connection, struct span head,
-                   struct span tail)
+void endpoint_send(struct endpoint *endpoint, uint32_t connection, struct span bytes)
 {
-    struct endpoint_connection *peer = &endpoint->connections[connection];
     struct io_uring_sqe *sqe = ring_sqe(&endpoint->ring);
-    if (tail.size == 0) {
-        io_uring_prep_send(sqe, peer->socket, head.data, head.size, MSG_WAITALL | MSG_NOSIGNAL);
-    } else {
-        peer->parts[0] = (struct iovec){(void *)(uintptr_t)head.data, head.size};
-        peer->parts[1] = (struct iovec){(void *)(uintptr_t)tail.data, tail.size};
-        peer->message = (struct msghdr){.msg_iov = peer->parts, .msg_iovlen = 2};
-        io_uring_prep_sendmsg(sqe, peer->socket, &peer->message, MSG_WAITALL | MSG_NOSIGNAL);
-    }
+    io_uring_prep_send(sqe, endpoint->sockets[connection], bytes.data, bytes.size,
+                       MSG_WAITALL | MSG_NOSIGNAL);
     sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
     ring_tag(sqe, endpoint->send_operation, connection);
 }

@@ -1,5 +1,5 @@
-/* One end of many TCP connections on one ring: the transport that the ceiling's two sides and the
- * load generator share, with nothing in it but what moving the bytes costs.
+/* One end of many TCP connections on one ring: the transport that the ceiling's two sides share,
+ * with nothing in it but what moving the bytes costs.
  *
  * Connections are numbered 0, 1, … in the order they were added. Multishot receive into one ring of
  * provided buffers; received bytes are borrowed for the call. At most one send is under way per
@@ -21,12 +21,10 @@ struct endpoint_handler {
     void *context;
 };
 
-struct endpoint_connection;
-
 struct endpoint {
     struct ring ring; /* for what else the owner does: the disk */
     struct endpoint_handler handler;
-    struct endpoint_connection *connections;
+    int *sockets;
     uint32_t connection_count, connections_max;
     struct io_uring_buf_ring *buffer_ring;
     uint8_t *buffers;
@@ -41,9 +39,8 @@ void endpoint_close(struct endpoint *endpoint);
 /* Takes over a connected socket and starts receiving. */
 enum status endpoint_add(struct endpoint *endpoint, int socket, struct fault *fault) MUST_CHECK;
 
-/* Queues `head` then `tail` (may be empty); both stay valid until the peer has answered. */
-void endpoint_send(struct endpoint *endpoint, uint32_t connection, struct span head,
-                   struct span tail);
+/* Queues `bytes`, which stay valid until the peer has answered. */
+void endpoint_send(struct endpoint *endpoint, uint32_t connection, struct span bytes);
 
 /* One turn: submits what is queued, waits, dispatches. `patience_ns` (UINT64_MAX: for ever): how
  * long silence is taken for a slow peer; NETWORK after it, and when a receive or send failed. */

@@ -25,7 +25,7 @@ static void run_turns(struct micro_smtp *smtp, const unsigned *parts, size_t cou
     while (iterations-- > 0) {
         for (size_t i = 0; i < count; i++)
             micro_smtp_feed(smtp, dialogue_envelope(dialogue, parts[i], user));
-        micro_smtp_feed(smtp, dialogue_body(dialogue, DIALOGUE_BODY));
+        micro_smtp_feed(smtp, dialogue_body(dialogue));
         micro_smtp_stored(smtp);
         user = user + 1 == MICRO_SMTP_USERS ? 0 : user + 1;
     }

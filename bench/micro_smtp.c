@@ -56,7 +56,7 @@ struct micro_smtp *micro_smtp_open(size_t size)
     INVARIANT(smtp);
     enum status status = blocks_init(&smtp->blocks, counts);
     INVARIANT(status == STATUS_OK);
-    status = dialogue_open(&smtp->dialogue, DIALOGUE_PIPELINED, MICRO_SMTP_USERS, size, NULL);
+    status = dialogue_open(&smtp->dialogue, MICRO_SMTP_USERS, size, NULL);
     INVARIANT(status == STATUS_OK);
     smtp->out = (struct output){.data = smtp->replies, .capacity = sizeof(smtp->replies)};
     smtp_open(&smtp->session, &config, &smtp->blocks, smtp, SPAN("192.0.2.1:4711"), false,

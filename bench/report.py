@@ -5,77 +5,30 @@ import re
 import statistics
 import subprocess
 import time
-from dataclasses import dataclass
 
-DURABLE, SINK, CEILING, NONE = "mailrace", "smtp-sink", "ceiling, durable", \
-    "mailrace, durability none"
+import open_loop
+import targets
+from targets import peer, ratios, verdict
+from workloads import CEILING, SINK, WORKLOADS
 
-
-@dataclass(frozen=True)
-class Key:
-    """One cell of the comparison."""
-    subject: str
-    client: str  # "" for the ceiling, which brings its own
-    connections: int
-    dialogue: str
+NOTHING = "–"
 
 
-@dataclass(frozen=True)
-class Target:
-    text: str
-    metric: str  # "rate" or "server_us"
-    of: str
-    against: str
-    connections: int
-    dialogue: str
-    limit: float
-    client: str = "load"
-
-    def met(self, ratio):
-        return ratio >= self.limit if self.metric == "rate" else ratio <= self.limit
-
-    @property
-    def bound(self):
-        return f"{'≥' if self.metric == 'rate' else '≤'} {self.limit:.2f}"
+def spread(values, form):
+    """Median (min–max), in that format."""
+    low, middle, high = (form.format(value)
+                         for value in (min(values), statistics.median(values), max(values)))
+    return f"{middle} ({low}–{high})"
 
 
-ACCEPTANCE = [
-    Target("Server CPU per durable 4 KiB message (reused connections, not pipelined, "
-           "64 connections) at most 1/2 of smtp-sink's", "server_us", DURABLE, SINK, 64, "plain",
-           0.5),
-    Target("The same with smtp-source as the client", "server_us", DURABLE, SINK, 64, "plain",
-           0.5, client="smtp-source"),
-]
-
-TARGETS = [
-    Target("rate of the durable ceiling's", "rate", DURABLE, CEILING, 1000, "plain", 0.85),
-    Target("CPU of the durable ceiling's", "server_us", DURABLE, CEILING, 1000, "plain", 1.2),
-    Target("CPU of smtp-sink's", "server_us", DURABLE, SINK, 1000, "plain", 0.30),
-    Target("CPU of the durable ceiling's", "server_us", DURABLE, CEILING, 64, "plain", 1.25),
-    Target("CPU of smtp-sink's", "server_us", DURABLE, SINK, 64, "plain", 0.45),
-    Target("rate of the durable ceiling's", "rate", DURABLE, CEILING, 1000, "chained", 0.75),
-    Target("CPU of the durable ceiling's", "server_us", DURABLE, CEILING, 1000, "chained", 1.6),
-    Target("rate of durability none's", "rate", DURABLE, NONE, 1000, "plain", 0.90),
-    Target("CPU of durability none's", "server_us", DURABLE, NONE, 64, "plain", 1.3),
-]
+def column(samples, metric, form, scale=1):
+    """The same of what was measured of a row, which may be nothing."""
+    values = [sample[metric] * scale for sample in samples if sample.get(metric) is not None]
+    return spread(values, form) if values else NOTHING
 
 
-def spread(values, digits):
-    """Median (min–max)."""
-    values = sorted(values)
-    return (f"{statistics.median(values):,.{digits}f} "
-            f"({values[0]:,.{digits}f}–{values[-1]:,.{digits}f})")
-
-
-def ratios(rounds, metric, key, against):
-    """One ratio per round in which both were measured: a drifting machine cancels out."""
-    return [each[key][metric] / each[against][metric] for each in rounds
-            if key in each and against in each]
-
-
-def peer(key, subject):
-    return Key(subject, "" if subject.startswith("ceiling") else key.client, key.connections,
-               key.dialogue)
+def middle(values, form):
+    return form.format(statistics.median(values)) if values else NOTHING
 
 
 def table(rows, markdown):
@@ -90,77 +43,139 @@ def table(rows, markdown):
             rule = ["-" * width if i == 0 else "-" * (width - 1) + ":"
                     for i, width in enumerate(widths)]
             lines.append("| " + " | ".join(rule) + " |")
-    return lines
+    return ["", *lines]
 
 
-def figures(rounds, markdown):
-    """A table per workload: rate and CPU of each subject, and CPU against sink and ceiling."""
-    keys = list(dict.fromkeys(key for each in rounds for key in each))
-    lines = []
-    for connections, dialogue in dict.fromkeys((k.connections, k.dialogue) for k in keys):
-        rows = [["4 KiB, " + f"{dialogue}, {connections} connections", "messages/s",
-                 "server µs/message", "rate : ceiling", "CPU : ceiling", "CPU : smtp-sink",
-                 "client µs", "per commit"]]
+class Report:
+    """The rounds (a sample for each key measured), and why others were not (`skipped`)."""
+
+    def __init__(self, rounds, skipped, markdown=False):
+        self.rounds = rounds
+        self.skipped = skipped
+        self.markdown = markdown
+
+    def samples(self, key):
+        return [each[key] for each in self.rounds if key in each]
+
+    def asked_for(self, keys):
+        return [key for key in keys if self.samples(key) or key in self.skipped]
+
+    def rate(self, key):
+        samples = self.samples(key)
+        return column(samples, "rate", "{:,.0f}") if samples else "not measured"
+
+    def ratio(self, metric, key, against):
+        return middle(ratios(self.rounds, metric, key, against), "{:.2f}")
+
+    def table(self, rows, keys):
+        """And why rows of it are empty, or come from fewer rounds."""
+        if len(rows) == 1:
+            return []
+        notes = [f"* {name(key)}: {self.failure(key)}" for key in keys if key in self.skipped]
+        return table(rows, self.markdown) + ([""] + notes if notes else [])
+
+    def failure(self, key):
+        count = len(self.samples(key))
+        measured = f"measured in {count} of {len(self.rounds)} rounds" if count else "not measured"
+        return f"{measured}: {self.skipped[key]}"
+
+    # ------------------------------------------------------------------- the sections ----
+
+    def workload(self, workload):
+        """Rate and CPU of each server, and CPU against sink and ceiling."""
+        rows = [[workload.name, "messages/s", "server µs/message", "rate : ceiling",
+                 "CPU : ceiling", "CPU : smtp-sink", "client µs/message", "per commit"]]
+        keys = self.asked_for(workload.keys)
         for key in keys:
-            if (key.connections, key.dialogue) == (connections, dialogue):
-                rows.append(figures_row(rounds, key))
-        lines += ["", *table(rows, markdown)]
-    return lines
+            samples = self.samples(key)
+            commits = [each["messages_per_commit"] for each in samples
+                       if each.get("messages_per_commit")]
+            rows.append([name(key), self.rate(key), column(samples, "server_us", "{:.1f}"),
+                         self.ratio("rate", key, peer(key, CEILING)),
+                         self.ratio("server_us", key, peer(key, CEILING)),
+                         self.ratio("server_us", key, peer(key, SINK)),
+                         column(samples, "client_us", "{:.1f}"), middle(commits, "{:.0f}")])
+        return self.table(rows, keys)
+
+    def judged(self, target):
+        found, word = verdict(self.rounds, target)
+        return [target.bound, spread(found, target.form) if found else NOTHING, word]
+
+    def generator(self):
+        """What blast costs where it runs, and what gathering saves and adds."""
+        rows = [["the load generator: 64 connections to smtp-sink", "messages/s",
+                 "client µs/message", "p50 ms", "p99 ms", "bound", "CPU : smtp-source", "verdict"]]
+        keys = {targets.SOURCE_CPU: ["not pipelined, smtp-source", "", "", ""],
+                **{target.of: [target.text, *self.judged(target)]
+                   for target in targets.GENERATOR}}
+        asked_for = self.asked_for(keys)
+        for key in asked_for:
+            title, *judged = keys[key]
+            samples = self.samples(key)
+            rows.append([title, self.rate(key), column(samples, "client_us", "{:.1f}"),
+                         *latencies(samples), *judged])
+        return self.table(rows, asked_for)
+
+    def open_loop(self):
+        """How exactly a rate was held, and what latency from the intended start was then."""
+        rows = [[f"{open_loop.CONNECTIONS} connections to mailrace, {open_loop.PLAIN.name}",
+                 "asked/s", "got/s", "late", "p50 ms", "p99 ms", "bound", "off by", "verdict"]]
+        judged = {target.of: self.judged(target) for target in targets.OPEN_LOOP}
+        keys = self.asked_for(open_loop.KEYS)
+        for key in keys:
+            samples = self.samples(key)
+            rows.append([key.workload, column(samples, "asked", "{:,.0f}"), self.rate(key),
+                         column(samples, "behind", "{:.1%}"), *latencies(samples),
+                         *judged.get(key, ["", "", ""])])
+        return self.table(rows, keys)
+
+    def targets(self):
+        rows = [["target", "bound", "measured", "verdict"]]
+        rows += [[f"{target.of.workload}: {target.text}", *self.judged(target)]
+                 for target in targets.SERVER]
+        return table(rows, self.markdown)
+
+    def acceptance(self):
+        lines = [""]
+        for target in targets.ACCEPTANCE:
+            found, word = verdict(self.rounds, target)
+            measured = f": {spread(found, target.form)} of it" if found else ""
+            lines.append(f"{target.text}{measured}: {word.upper()}")
+        return lines
+
+    def text(self, facts):
+        lines = heading(facts, self.rounds)
+        for workload in WORKLOADS:
+            lines += self.workload(workload)
+        lines += [*self.generator(), *self.open_loop(), *self.targets(), *self.acceptance()]
+        return "\n".join(lines) + "\n"
 
 
-def figures_row(rounds, key):
-    samples = [each[key] for each in rounds if key in each]
-
-    def ratio(metric, subject):
-        found = ratios(rounds, metric, key, peer(key, subject))
-        return f"{statistics.median(found):.2f}" if found else "–"
-
-    commits = [s["messages_per_commit"] for s in samples if s.get("messages_per_commit")]
-    name = f"{key.subject} ← {key.client}" if key.client else key.subject
-    return [name, spread([s["rate"] for s in samples], 0),
-            spread([s["server_us"] for s in samples], 1),
-            ratio("rate", CEILING), ratio("server_us", CEILING), ratio("server_us", SINK),
-            f"{statistics.median(s['client_us'] for s in samples):.1f}",
-            f"{statistics.median(commits):.0f}" if commits else "–"]
+def name(key):
+    return f"{key.subject} ← {key.client}" if key.client else key.subject
 
 
-def verdict(rounds, target):
-    """(ratios, "met" | "missed" | "not measured")"""
-    key = Key(target.of, target.client, target.connections, target.dialogue)
-    found = ratios(rounds, target.metric, key, peer(key, target.against))
-    if not found:
-        return found, "not measured"
-    return found, "met" if target.met(statistics.median(found)) else "missed"
-
-
-def targets(rounds, markdown):
-    rows = [["target", "bound", "measured", "verdict"]]
-    for target in TARGETS:
-        found, word = verdict(rounds, target)
-        rows.append([f"{target.dialogue}, {target.connections} connections: {target.text}",
-                     target.bound, spread(found, 2) if found else "–", word])
-    return ["", *table(rows, markdown)]
-
-
-def acceptance(rounds):
-    lines = [""]
-    for target in ACCEPTANCE:
-        found, word = verdict(rounds, target)
-        measured = f": {spread(found, 2)} of it" if found else ""
-        lines.append(f"{target.text}{measured}: {word.upper()}")
-    return lines
+def latencies(samples):
+    return [column(samples, metric, "{:.2f}", 1e-3) for metric in ("p50_us", "p99_us")]
 
 
 def machine():
     """The facts that a figure is worth nothing without."""
     with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
         model = re.search(r"model name\s*: (.*)", file.read())
-    git = subprocess.run(["git", "-C", os.path.dirname(os.path.abspath(__file__)), "describe",
-                          "--always", "--dirty"], capture_output=True, text=True, check=False)
     return {"time": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
             "processor": model.group(1).strip() if model else platform.machine(),
-            "cores": os.cpu_count(), "kernel": platform.release(),
-            "commit": git.stdout.strip() or "unknown"}
+            "cores": os.cpu_count(), "kernel": platform.release(), "commit": commit()}
+
+
+def commit():
+    folder = os.path.dirname(os.path.abspath(__file__))
+    try:
+        git = subprocess.run(["git", "-C", folder, "describe", "--always", "--dirty"],
+                             capture_output=True, text=True, check=False)
+    except OSError:
+        return "unknown"
+    return git.stdout.strip() or "unknown"
 
 
 def heading(facts, rounds):
@@ -168,8 +183,3 @@ def heading(facts, rounds):
             f"{facts['cores']} cores, Linux {facts['kernel']}, load {facts['load']}.",
             f"Medians (min–max) of {len(rounds)} interleaved rounds; ratios are taken within a "
             "round."]
-
-
-def render(facts, rounds, markdown):
-    return "\n".join([*heading(facts, rounds), *figures(rounds, markdown),
-                      *targets(rounds, markdown), *acceptance(rounds)]) + "\n"

@@ -4,7 +4,8 @@
 #include "engine/shard_state.h"
 
 enum {
-    LINGER_MS = 10000,             /* for the peer's FIN after ours */
+    LINGER_MS = 10000,             /* for the peer's FIN after ours, */
+    CALL_LINGER_MS = 1000,         /* and when it was us who called: nothing is owed to it */
     UNSENT_REPLIES_MAX = 2 * 4096, /* in blocks, that the network has not taken yet, */
     UNSENT_BYTES_MAX = 2 * 65536,  /* and with messages; more waits */
 };
@@ -184,7 +185,8 @@ void session_finish(struct session *session)
     net_finish(session->shard->net, session->conn);
     if (session->flags & SESSION_PAUSED) /* else the peer's end is never seen */
         net_resume(session->shard->net, session->conn);
-    timer_set(&session->shard->timers, &session->timer, shard_now_ms(session->shard) + LINGER_MS);
+    uint32_t linger_ms = session->kind == DOOR_OUTGOING ? CALL_LINGER_MS : LINGER_MS;
+    timer_set(&session->shard->timers, &session->timer, shard_now_ms(session->shard) + linger_ms);
 }
 
 /* The peer will send nothing more and has been told all that it asked for. */
@@ -197,11 +199,14 @@ static bool is_through(const struct session *session)
 static size_t feed(struct session *session, struct span input)
 {
     size_t consumed = 0;
+    struct output nowhere = {0};
     session->flags &= (uint8_t)~SESSION_STUCK;
     for (;;) {
         struct output *out = session_output(session, SMTP_REPLY_BYTES_MAX, false);
         if (out == NULL) {
             session->flags |= SESSION_STUCK;
+            if (session->kind == DOOR_OUTGOING) /* an answer is heard even if no other can follow */
+                consumed += session->door->feed(session, span_from(input, consumed), &nowhere);
             break;
         }
         uint32_t before = out->size;
@@ -338,9 +343,9 @@ void session_closed(void *context, enum net_close_reason reason)
 
 static uint32_t patience_ms(const struct session *session)
 {
-    return session->tls != NULL && session_tls_is_shaking_hands(session)
-               ? SESSION_TLS_PATIENCE_MS
-               : session->door->patience_ms(session);
+    bool shaking_hands = session->tls != NULL && session_tls_is_shaking_hands(session);
+    return shaking_hands && session->kind != DOOR_OUTGOING ? SESSION_TLS_PATIENCE_MS
+                                                           : session->door->patience_ms(session);
 }
 
 void session_set_timer(struct session *session)

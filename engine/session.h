@@ -29,6 +29,8 @@ struct door {
     /* TLS is up: forgets what was said in clear. `cipher` lives as long as the session. NULL where
      * there never is TLS. */
     void (*secured)(struct session *session, struct span cipher);
+    /* An outgoing session takes all of the input, also when there is no room in `out` because the
+     * server leaves too much unread. */
     size_t (*feed)(struct session *session, struct span input, struct output *out);
     /* There may be room again for what does not come from input: a message being sent. */
     void (*go_on)(struct session *session);

@@ -89,7 +89,8 @@ static bool step(struct session *session, struct span *input, enum tls_result *r
     struct session_tls *tls = session->tls;
     struct shard *shard = session->shard;
     enum block_class class = tls->filter.up ? BLOCK_1K : BLOCK_4K; /* a handshake says more */
-    if (tls->filter.up && !session_may_send(session, class))
+    bool hears_anyhow = !tls->filter.up || session->kind == DOOR_OUTGOING;
+    if (!hears_anyhow && !session_may_send(session, class))
         return false;
     struct session_block *block = session_block_take(shard, class);
     if (block == NULL)

@@ -8,6 +8,7 @@
 #include "tools/blast_progress.h"
 #include "tools/blast_table.h"
 #include "tools/options.h"
+#include "tools/whole_file.h"
 
 #include <errno.h>
 #include <math.h>
@@ -180,6 +181,11 @@ static const struct command command = {
     .operands_max = 1,
 };
 
+static bool is_stdout(const char *path)
+{
+    return path != NULL && strcmp(path, "-") == 0;
+}
+
 static enum status check(struct blast_flags *flags, const char *url, struct fault *fault)
 {
     struct blast_options *options = &flags->options;
@@ -211,8 +217,24 @@ static enum status check(struct blast_flags *flags, const char *url, struct faul
         return fault_set(fault, STATUS_USAGE, "--starttls: smtps:// has TLS already");
     if (options->shards > options->connections)
         return fault_set(fault, STATUS_USAGE, "--shards: there are fewer connections");
+    if (is_stdout(flags->json_path) && is_stdout(flags->html_path))
+        return fault_set(fault, STATUS_USAGE, "--html: --json has standard output already");
     options->verify = flags->verify || options->ca_file != NULL || !local;
     return STATUS_OK;
+}
+
+/* Of connections that came to nothing, as most did. */
+static const char *why_not(const struct tally *total)
+{
+    uint64_t most = total->unconnected;
+    const char *name = "no connection came up";
+    for (int i = SMTP_CLIENT_FINE + 1; i < SMTP_CLIENT_FAILURES; i++) {
+        if (total->failures[i] > most) {
+            most = total->failures[i];
+            name = smtp_client_failure_name((enum smtp_client_failure)i);
+        }
+    }
+    return name;
 }
 
 /* What the shell is told: whether everything was accepted. */
@@ -220,19 +242,37 @@ static int outcome(const struct blast_flags *flags, const struct blast_report *r
 {
     const struct tally_outcomes *messages = &report->total.messages;
     const struct tally_outcomes *recipients = &report->total.recipients;
-    if (messages->sent == 0 && report->gave_up)
-        return status_exit_code(STATUS_NETWORK);
+    struct fault fault;
+    if (messages->sent == 0 && report->gave_up) {
+        char address[NET_ADDRESS_TEXT_BYTES];
+        fault_set(&fault, STATUS_NETWORK, "%s: nothing could be sent: %s",
+                  net_address_text(&flags->options.target.address, address),
+                  why_not(&report->total));
+        return command_failed("blast", &fault);
+    }
     bool all = messages->acked == messages->sent && recipients->acked == recipients->sent &&
                (flags->options.messages == 0 || messages->sent == flags->options.messages);
     return all ? 0 : 1;
+}
+
+/* A file that can't be written is told before the load, not after it. */
+static enum status probe_reports(const struct blast_flags *flags, struct fault *fault)
+{
+    enum status status = STATUS_OK;
+    if (flags->json_path != NULL)
+        status = whole_file_probe(flags->json_path, fault);
+    if (status == STATUS_OK && flags->html_path != NULL)
+        status = whole_file_probe(flags->html_path, fault);
+    return status;
 }
 
 static enum status write_reports(const struct blast_flags *flags, const struct blast_report *report,
                                  struct fault *fault)
 {
     enum status status = STATUS_OK;
+    bool taken = is_stdout(flags->json_path) || is_stdout(flags->html_path);
     if (!flags->quiet)
-        blast_table_print(stdout, &flags->options, report);
+        blast_table_print(taken ? stderr : stdout, &flags->options, report);
     if (flags->json_path != NULL)
         status = blast_json_write(flags->json_path, &flags->options, report, fault);
     if (status == STATUS_OK && flags->html_path != NULL)
@@ -256,8 +296,6 @@ static int load_and_report(struct blast_flags *flags, struct blast_report *repor
         int failed = command_failed("blast", &fault);
         code = code <= 1 ? failed : code;
     }
-    if (code == status_exit_code(STATUS_NETWORK) && status == STATUS_OK)
-        fprintf(stderr, "mailrace: nothing could be sent: no connection came so far\n");
     return code;
 }
 
@@ -273,6 +311,8 @@ int blast_main(int argc, char **argv)
         options_parse(&command, argc, argv, &flags, &operands, &operands_count, &done, &fault);
     if (status == STATUS_OK && !done)
         status = check(&flags, operands[0], &fault);
+    if (status == STATUS_OK && !done)
+        status = probe_reports(&flags, &fault);
     struct blast_report *report = NULL;
     if (status == STATUS_OK && !done && (report = calloc(1, sizeof *report)) == NULL)
         status = fault_set(&fault, STATUS_SYSTEM, "no memory");

@@ -90,7 +90,10 @@ static void note_trust(struct notebook *book, const struct blast_options *option
              "the load generator was busy %s of the time: it, not the server, may have been "
              "the limit; try more --shards",
              figure_part(busy < 1 ? busy : 1, part));
-    if (report->seconds > 0 && report->seconds < SHORT_SECONDS)
+    if (options->gather_us > 0)
+        note(book, false, "replies were gathered for up to %" PRIu32 " µs, which latencies contain",
+             options->gather_us);
+    if (ended(&report->total.messages) > 0 && report->seconds < SHORT_SECONDS)
         note(book, false, "it lasted less than a second: too short for its rates to mean much");
     if (acked > 0 && acked < FEW_MESSAGES)
         note(book, false, "%" PRIu64 " messages are too few for p99.9: it is the slowest one's",

@@ -14,7 +14,7 @@ struct blast_figures {       /* finite; 0 where there is nothing to divide by */
 
 struct blast_figures blast_figures(const struct blast_report *report);
 
-#define BLAST_NOTES_MAX 6u
+#define BLAST_NOTES_MAX 8u
 #define BLAST_NOTE_BYTES 192u
 
 struct blast_note {

@@ -15,10 +15,11 @@ static void print_left(FILE *out, const char *text, unsigned columns)
     fprintf(out, "%s%*s", text, taken < columns ? (int)(columns - taken) : 0, "");
 }
 
+/* What is too wide for its column is still apart from the one before. */
 static void print_right(FILE *out, const char *text, unsigned columns)
 {
     size_t taken = figure_columns(text);
-    fprintf(out, "%*s%s", taken < columns ? (int)(columns - taken) : 0, "", text);
+    fprintf(out, "%*s%s", taken < columns ? (int)(columns - taken) : 1, "", text);
 }
 
 static void print_count(FILE *out, uint64_t count)
@@ -33,9 +34,10 @@ static void print_time(FILE *out, double ns)
     print_right(out, figure_time(ns, text), TIME);
 }
 
-/* The label of a section's first line; the lines below have none. */
+/* A section begins with an empty line and its label; its other lines have none. */
 static void print_label(FILE *out, const char *label, bool first)
 {
+    fputs(first ? "\n" : "", out);
     print_left(out, first ? label : "", LABEL);
 }
 
@@ -91,7 +93,7 @@ static void print_rates(FILE *out, const struct blast_report *report)
     fprintf(out, "%s, %s per message\n", figure_time(report->cpu_seconds * 1e9, a),
             figure_time(figures.cpu_us_per_message * 1e3, b));
     print_left(out, "connections", LABEL);
-    fprintf(out, "%s came up, %s did not; %s %s\n\n", figure_count(tally->connected, a),
+    fprintf(out, "%s came up, %s did not; %s %s\n", figure_count(tally->connected, a),
             figure_count(tally->unconnected, b), figure_count(tally->retries, c),
             tally->retries == 1 ? "retry" : "retries");
 }
@@ -108,8 +110,6 @@ static void print_replies(FILE *out, const struct tally *tally)
         fprintf(out, "\n");
         first = false;
     }
-    if (!first)
-        fprintf(out, "\n");
 }
 
 static void print_failures(FILE *out, const struct tally *tally)
@@ -124,8 +124,6 @@ static void print_failures(FILE *out, const struct tally *tally)
         fprintf(out, "\n");
         first = false;
     }
-    if (!first)
-        fprintf(out, "\n");
 }
 
 static void print_latencies(FILE *out, const struct tally *tally)
@@ -137,7 +135,7 @@ static void print_latencies(FILE *out, const struct tally *tally)
         if (histogram->count == 0)
             continue;
         if (first) {
-            print_left(out, "latency", LABEL);
+            print_label(out, "latency", true);
             print_right(out, "count", COUNT);
             for (unsigned i = 0; i < sizeof columns / sizeof columns[0]; i++)
                 print_right(out, columns[i], TIME);

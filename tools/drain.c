@@ -92,6 +92,11 @@ static enum status check(struct drain_flags *flags, const char *url, struct faul
         return fault_set(fault, STATUS_USAGE, "--ledger: which one?");
     if (options->stls && options->target.scheme == TARGET_POP3S)
         return fault_set(fault, STATUS_USAGE, "--starttls: pop3s:// has TLS already");
+    bool secure = options->stls || options->target.scheme == TARGET_POP3S;
+    if (!secure && (flags->verify || options->ca_file != NULL))
+        return fault_set(fault, STATUS_USAGE,
+                         "--%s: there is no TLS without --starttls or pop3s://",
+                         flags->verify ? "verify" : "ca");
     options->verify = flags->verify || options->ca_file != NULL || !local;
     return STATUS_OK;
 }
@@ -150,6 +155,8 @@ static void show_summary(const struct watch *watch, const struct drain_report *r
             report->mailboxes_read, report->mailboxes, report->messages,
             (double)report->octets / 1e6, seconds, (double)report->messages / seconds,
             (double)report->octets / 1e6 / seconds, report->deleted);
+    if (report->mailboxes == 0)
+        fputs("warning: the ledger is empty, so this proves nothing\n", stderr);
     if (report->interrupted || report->gave_up)
         fprintf(stderr, "%s: the rest was not read\n",
                 report->interrupted ? "interrupted" : "nobody answers any more");

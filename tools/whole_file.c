@@ -44,7 +44,7 @@ static enum status find_place(const char *path, struct place *place, struct faul
     char name[256];
     *place = (struct place){.mode = usual_mode()};
     bool exists = stat(path, &found) == 0;
-    if (!exists && errno != ENOENT)
+    if (!exists && (errno != ENOENT || path[0] == '\0'))
         return refused(path, errno, fault);
     if (exists && S_ISDIR(found.st_mode))
         return fault_set(fault, STATUS_USAGE, "cannot write '%s': it is a folder",

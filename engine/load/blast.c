@@ -26,6 +26,8 @@ enum {
 
 enum ending { GO_ON, END, END_NOW };
 
+#define SIGOVER SIGURG /* from a part to the main thread; ignored where nobody waits for it */
+
 struct blast;
 
 struct part { /* a shard and its thread */
@@ -50,6 +52,7 @@ struct blast {
     struct timeline timeline;
     struct part *parts;
     uint32_t parts_count;   /* whose thread was started */
+    pthread_t watcher;      /* the main thread */
     _Atomic(uint32_t) over; /* parts that are */
     _Atomic(int) ending;    /* enum ending */
 };
@@ -138,6 +141,7 @@ static void *part_run(void *argument)
         atomic_store(&part->blast->ending, END_NOW);
     part_close(part);
     atomic_fetch_add(&part->blast->over, 1);
+    pthread_kill(part->blast->watcher, SIGOVER);
     return NULL;
 }
 
@@ -171,7 +175,8 @@ static void watch(struct blast *blast, const sigset_t *signals, blast_progress *
     const struct timespec pause = {.tv_nsec = LOOK_MS * (long)NS_PER_MS};
     uint64_t start_ns = clock_monotonic_ns(&clock_system);
     while (atomic_load(&blast->over) < blast->parts_count) {
-        if (sigtimedwait(signals, NULL, &pause) > 0) {
+        int caught = sigtimedwait(signals, NULL, &pause);
+        if (caught == SIGINT || caught == SIGTERM) {
             report->interrupted = true;
             atomic_store(&blast->ending, atomic_load(&blast->ending) == GO_ON ? END : END_NOW);
         }
@@ -240,7 +245,9 @@ static enum status run(struct blast *blast, blast_progress *progress, void *cont
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGOVER);
     pthread_sigmask(SIG_BLOCK, &signals, &before);
+    blast->watcher = pthread_self();
     enum status status = start_parts(blast, fault);
     watch(blast, &signals, progress, context, report);
     look(blast, report, report->seconds, true);

@@ -33,6 +33,7 @@ void drain_options_default(struct drain_options *options)
     *options = (struct drain_options){
         .password = "mailrace",
         .connections = 32,
+        .message_bytes_max = 2ull << 30,
         .timeout_ms = 60000,
     };
 }

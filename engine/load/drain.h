@@ -9,13 +9,14 @@
 struct drain_options {
     struct target target;
     const char *ledger_path;
-    const char *password; /* of every mailbox, ≤ 255 bytes, no control characters */
-    uint32_t connections; /* at once */
-    bool delete;          /* what was found fine, of mailboxes that were read to the end */
-    bool stls;            /* TLS first, or nothing (RFC 2595) */
-    bool verify;          /* the server's certificate */
-    const char *ca_file;  /* NULL: the system's */
-    uint64_t timeout_ms;  /* for any reply; a message must come at 1000 bytes a second as well */
+    const char *password;       /* of every mailbox, ≤ 255 bytes, no control characters */
+    uint32_t connections;       /* at once */
+    bool delete;                /* what was found fine, of mailboxes that were read to the end */
+    bool stls;                  /* TLS first, or nothing (RFC 2595) */
+    bool verify;                /* the server's certificate */
+    const char *ca_file;        /* NULL: the system's */
+    uint64_t message_bytes_max; /* what sends longer ones is not listened to any more */
+    uint64_t timeout_ms; /* for any reply; a message must come at 1000 bytes a second as well */
 };
 
 struct drain_report {

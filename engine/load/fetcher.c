@@ -19,6 +19,12 @@ static uint32_t now_ms(const struct fetcher *fetcher)
     return (uint32_t)shard_now_ms(fetcher->collector->shard);
 }
 
+/* With one to spare: when none is left the message is too long. */
+static uint64_t message_room(const struct fetcher *fetcher)
+{
+    return fetcher->collector->options->message_bytes_max + 1;
+}
+
 /* ------------------------------------------------------------------- what the client tells ---- */
 
 /* RFC 2449 section 8, RFC 3206: codes of refusals that pass. */
@@ -81,7 +87,7 @@ static void host_begin(void *owner, uint32_t number)
 {
     (void)number;
     struct fetcher *fetcher = owner;
-    fetcher->message_left = FETCHER_MESSAGE_BYTES_MAX;
+    fetcher->message_left = message_room(fetcher);
     fetched_start(&fetcher->message);
 }
 
@@ -99,9 +105,9 @@ static bool host_end(void *owner, uint32_t number)
 {
     (void)number;
     struct fetcher *fetcher = owner;
-    uint64_t octets = FETCHER_MESSAGE_BYTES_MAX - fetcher->message_left;
+    uint64_t octets = message_room(fetcher) - fetcher->message_left;
     fetcher->read++;
-    bool delete = collector_found(fetcher->collector, fetcher, octets) && !fetcher->skipped;
+    bool delete = collector_found(fetcher->collector, fetcher, octets);
     fetcher->condemned += delete;
     return delete;
 }
@@ -259,7 +265,7 @@ enum status fetcher_connect(struct fetcher *fetcher, struct span mailbox)
     struct collector *collector = fetcher->collector;
     fetcher->credentials = (struct credentials){.user = mailbox, .password = collector->password};
     fetcher->count = fetcher->read = fetcher->condemned = fetcher->deleted = 0;
-    fetcher->message_left = FETCHER_MESSAGE_BYTES_MAX;
+    fetcher->message_left = message_room(fetcher);
     fetcher->up = fetcher->opened = fetcher->skipped = fetcher->later = false;
     fetcher->reason[0] = '\0';
     return call_connect(collector->shard, &fetcher->call, &collector->plan, NULL);

@@ -17,7 +17,6 @@
 
 struct collector;
 
-#define FETCHER_MESSAGE_BYTES_MAX (2ull << 30)
 #define FETCHER_REASON_BYTES 192u
 
 struct fetcher {
@@ -36,7 +35,7 @@ struct fetcher {
     uint32_t count, read;              /* messages in the mailbox, and those read to their end */
     uint32_t condemned;                /* those to be deleted, */
     uint32_t deleted;                  /* that the server agreed to */
-    uint64_t message_left;             /* bytes that the message at hand may still have */
+    uint64_t message_left;             /* bytes until the message at hand is too long */
     bool up;                           /* the connection came up */
     bool opened;                       /* the mailbox is */
     bool skipped;                      /* some message was refused */

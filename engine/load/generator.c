@@ -131,7 +131,8 @@ static void give_up_if_hopeless(struct generator *generator)
     bool never = generator->ready_ns == 0 && generator->hopeless == generator->senders_count;
     bool lately = generator->ready_ns > 0 && generator->ready == 0 &&
                   now_ns(generator) - generator->ready_ns > GENERATOR_GIVE_UP_MS * NS_PER_MS;
-    if (!generator->ended && (never || lately)) {
+    bool waiting = !generator->cut && !generator_has_ended(generator); /* if only for an attempt */
+    if (waiting && (never || lately)) {
         generator->gave_up = true;
         generator_end(generator, false);
     }

@@ -15,8 +15,9 @@ static uint64_t now_ns(const struct generator *generator)
 
 bool generator_is_due(const struct generator *generator)
 {
-    return !generator->ended &&
-           schedule_due_ns(&generator->schedule, generator->started) <= now_ns(generator);
+    uint64_t now = now_ns(generator);
+    return !generator->ended && !schedule_is_over(&generator->schedule, now) &&
+           schedule_due_ns(&generator->schedule, generator->started) <= now;
 }
 
 /* Every recipient will need a line now and one at its end, and again for every attempt. */

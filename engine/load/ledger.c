@@ -108,6 +108,7 @@ static void add_line(struct ledger *ledger, const struct frame *frame)
 {
     if (BUFFER_BYTES - ledger->used < LEDGER_LINE_BYTES_MAX)
         flush(ledger);
+    INVARIANT(BUFFER_BYTES - ledger->used >= LEDGER_LINE_BYTES_MAX);
     const struct ledger_entry entry = {
         .id = span_of(frame->text, frame->id_bytes),
         .recipient = span_of(frame->text + frame->id_bytes, frame->recipient_bytes),

@@ -1,39 +1,30 @@
 #include "engine/load/letter.h"
 
-#include "base/clock.h"
 #include "base/digest.h"
 #include "base/hash.h"
 #include "base/invariant.h"
+#include "base/log.h"
 #include "base/output.h"
+#include "engine/load/letter_head.h"
 #include "engine/load/pattern.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define FROM_BYTES_MAX 254u  /* RFC 5321 section 4.5.3.1.3, without <> */
-#define SHOWN_BYTES_MAX 72u  /* of an address in the header */
-#define DOMAIN_BYTES_MAX 56u /* of a Message-ID */
+#define FROM_BYTES_MAX 254u /* RFC 5321 section 4.5.3.1.3, without <> */
 #define COUNT_DIGITS 12u
-#define NO_DOMAIN "mailrace.invalid"
-#define TAIL_BYTES_MAX (SHOWN_BYTES_MAX + 64u) /* what follows the template in a head */
 
 struct letter_desk {
     const struct letter_options *options;
     struct pool pool;
     struct random random;
-    uint64_t count; /* letters written so far */
-    struct clock_date_cache date;
+    struct letter_head head;
     struct pattern to;
-    bool to_shown;            /* in the header */
+    uint64_t count;           /* letters written so far */
     bool smtputf8;            /* an address is not ASCII */
     uint32_t users;           /* different recipients */
     uint32_t recipients_max;  /* of one letter */
     char id[LETTER_ID_BYTES]; /* of the last letter */
-    /* The head as far as it has the same length in every letter, and what changes in it. */
-    uint8_t template[LETTER_HEAD_BYTES];
-    uint32_t template_bytes;
-    uint32_t ids_at[2], date_at;
-    uint32_t ids_count;
 };
 
 static void write_hexadecimal(char *out, uint32_t digits, uint64_t number)
@@ -48,9 +39,9 @@ static enum status check_from(struct span from, struct fault *fault)
 {
     if (from.size <= FROM_BYTES_MAX && pattern_is_path(from))
         return STATUS_OK;
-    int shown = (int)(from.size < 200 ? from.size : 200);
-    return fault_set(fault, STATUS_USAGE, "--from: '%.*s' is no address%s", shown,
-                     (const char *)from.data,
+    char shown[256];
+    return fault_set(fault, STATUS_USAGE, "--from: '%s' is no address%s",
+                     log_escape(from, shown, sizeof shown),
                      from.size > FROM_BYTES_MAX ? ": longer than 254 bytes" : "");
 }
 
@@ -67,48 +58,6 @@ static enum status count_recipients(struct letter_desk *desk, struct fault *faul
                      (unsigned long long)options->recipients.low, desk->users);
 }
 
-/* What follows the last @, if it can be shown in a Message-ID. */
-static struct span domain_of(struct span address)
-{
-    const uint8_t *at = address.size > 0 ? memrchr(address.data, '@', address.size) : NULL;
-    if (at == NULL)
-        return SPAN(NO_DOMAIN);
-    struct span domain = span_from(address, (size_t)(at + 1 - address.data));
-    bool shown = domain.size > 0 && domain.size <= DOMAIN_BYTES_MAX && pattern_is_ascii(domain);
-    return shown ? domain : SPAN(NO_DOMAIN);
-}
-
-static void leave_room(struct output *out, uint32_t *at, uint32_t bytes)
-{
-    *at = out->size;
-    out->size += bytes;
-}
-
-static void make_template(struct letter_desk *desk)
-{
-    const struct letter_options *options = desk->options;
-    struct span from = options->from;
-    struct output out = {.data = desk->template, .capacity = sizeof desk->template};
-    output_add(&out, SPAN("X-Mailrace-Id: "));
-    leave_room(&out, &desk->ids_at[desk->ids_count++], LETTER_ID_BYTES);
-    output_add(&out, SPAN("\r\n"));
-    if (options->corpus == NULL) {
-        bool shown = from.size > 0 && from.size <= SHOWN_BYTES_MAX && pattern_is_ascii(from);
-        output_add(&out, SPAN("Message-ID: <"));
-        leave_room(&out, &desk->ids_at[desk->ids_count++], LETTER_ID_BYTES);
-        output_add(&out, SPAN("@"));
-        output_add(&out, domain_of(from));
-        output_add(&out, SPAN(">\r\nDate: "));
-        leave_room(&out, &desk->date_at, CLOCK_DATE_BYTES);
-        output_add(&out, SPAN("\r\nFrom: <"));
-        output_add(&out, shown ? from : SPAN("mailrace@" NO_DOMAIN));
-        output_add(&out, SPAN(">\r\nSubject: mailrace\r\nMIME-Version: 1.0\r\n"
-                              "Content-Type: text/plain; charset=us-ascii\r\n"));
-    }
-    desk->template_bytes = out.size;
-    INVARIANT(out.size + TAIL_BYTES_MAX <= LETTER_OCTETS_MIN);
-}
-
 static enum status set_up(struct letter_desk *desk, uint32_t count, struct fault *fault)
 {
     const struct letter_options *options = desk->options;
@@ -119,9 +68,8 @@ static enum status set_up(struct letter_desk *desk, uint32_t count, struct fault
         status = count_recipients(desk, fault);
     if (status != STATUS_OK)
         return status;
-    desk->to_shown = desk->to.ascii && desk->to.bytes_max <= SHOWN_BYTES_MAX;
     desk->smtputf8 = !desk->to.ascii || !pattern_is_ascii(options->from);
-    make_template(desk);
+    letter_head_init(&desk->head, options->from, options->corpus == NULL);
     size_t each = sizeof(struct smtp_client_recipient) + desk->to.bytes_max;
     if (pool_init(&desk->pool, sizeof(struct letter) + desk->recipients_max * each, count) !=
         STATUS_OK)
@@ -133,7 +81,7 @@ static enum status set_up(struct letter_desk *desk, uint32_t count, struct fault
 enum status letter_desk_open(struct letter_desk **result, const struct letter_options *options,
                              uint32_t shard, uint32_t count, struct fault *fault)
 {
-    INVARIANT(shard <= UINT16_MAX && options->users > 0);
+    INVARIANT(shard <= UINT16_MAX && options->users > 0 && options->recipients.low > 0);
     INVARIANT(options->corpus != NULL ||
               (options->paper != NULL && options->size.low >= LETTER_OCTETS_MIN));
     struct letter_desk *desk = calloc(1, sizeof *desk);
@@ -194,15 +142,13 @@ static struct corpus_text undotted(struct span text)
     return (struct corpus_text){.plain = text, .stuffed = text};
 }
 
-static struct output begin_head(struct letter_desk *desk, struct letter *letter)
+static struct output begin(struct letter_desk *desk, struct letter *letter, uint64_t wall_ns)
 {
+    struct output out = {.data = letter->head, .capacity = sizeof letter->head};
     write_hexadecimal(desk->id + LETTER_ID_BYTES - COUNT_DIGITS, COUNT_DIGITS, desk->count++);
     memcpy(letter->id, desk->id, sizeof letter->id);
-    memcpy(letter->head, desk->template, desk->template_bytes);
-    for (uint32_t i = 0; i < desk->ids_count; i++)
-        memcpy(letter->head + desk->ids_at[i], desk->id, sizeof desk->id);
-    return (struct output){
-        .data = letter->head, .size = desk->template_bytes, .capacity = sizeof letter->head};
+    letter_head_write(&desk->head, letter->id, wall_ns, letter->recipients[0].path, &out);
+    return out;
 }
 
 static uint64_t digest_body(struct span first_line, struct span text, struct span end)
@@ -219,15 +165,7 @@ static uint64_t digest_body(struct span first_line, struct span text, struct spa
  * line's end. Only between CR and LF it must not be: then a byte goes to the line before it. */
 static void make_up(struct letter_desk *desk, struct letter *letter, uint64_t wall_ns)
 {
-    struct output head = begin_head(desk, letter);
-    clock_date(&desk->date, wall_ns, (char *)letter->head + desk->date_at);
-    if (desk->to_shown) {
-        output_add(&head, SPAN("To: <"));
-        output_add(&head, letter->recipients[0].path);
-        output_add(&head, SPAN(">\r\n\r\n"));
-    } else {
-        output_add(&head, SPAN("To: undisclosed-recipients:;\r\n\r\n"));
-    }
+    struct output head = begin(desk, letter, wall_ns);
     uint32_t body_at = head.size;
     output_add(&head, span_of(letter->id, sizeof letter->id));
 
@@ -247,12 +185,12 @@ static void make_up(struct letter_desk *desk, struct letter *letter, uint64_t wa
     letter->digest = desk->options->digest ? digest_body(first_line, text, end) : 0;
 }
 
-static void copy_out(struct letter_desk *desk, struct letter *letter)
+static void copy_out(struct letter_desk *desk, struct letter *letter, uint64_t wall_ns)
 {
     const struct corpus *corpus = desk->options->corpus;
     uint32_t index = (uint32_t)random_below(&desk->random, corpus_count(corpus));
     const struct corpus_message *message = corpus_at(corpus, index);
-    struct output head = begin_head(desk, letter);
+    struct output head = begin(desk, letter, wall_ns);
     add_part(letter, undotted(span_of(head.data, head.size)));
     add_part(letter, message->header);
     add_part(letter, undotted(SPAN("\r\n")));
@@ -274,7 +212,7 @@ struct letter *letter_write(struct letter_desk *desk, uint64_t wall_ns)
     letter->parts_count = 0;
     address(desk, letter);
     if (desk->options->corpus != NULL)
-        copy_out(desk, letter);
+        copy_out(desk, letter, wall_ns);
     else
         make_up(desk, letter, wall_ns);
     return letter;

@@ -46,7 +46,8 @@ struct letter {
     struct letter *next;                /* the owner's, while it waits */
     struct timer timer;                 /* the owner's: for another attempt */
     uint64_t intended_ns;               /* when it should have begun */
-    uint64_t said_ns;                   /* when what is being answered was said */
+    uint64_t said_ns;                   /* when its envelope was begun */
+    uint64_t ended_ns;                  /* when its end of data was said */
     uint64_t digest;                    /* of the body, plain */
     uint32_t attempts;                  /* the owner's */
     bool acked;                         /* the owner's: for some recipient, in an earlier attempt */

@@ -1,5 +1,6 @@
 #include "engine/load/pattern.h"
 
+#include "base/log.h"
 #include "engine/smtp/client.h"
 #include "engine/smtp/utf8.h"
 
@@ -32,8 +33,10 @@ enum status pattern_parse(const char *text, struct pattern *pattern, struct faul
     if (percent != NULL && (percent[1] != 'd' || strchr(percent + 1, '%') != NULL))
         return fault_set(fault, STATUS_USAGE,
                          "--to: '%.200s': a %% may stand in it only once, as %%d", text);
+    char shown[256];
     if (whole.size == 0 || !pattern_is_path(whole))
-        return fault_set(fault, STATUS_USAGE, "--to: '%.200s' is no address", text);
+        return fault_set(fault, STATUS_USAGE, "--to: '%s' is no address",
+                         log_escape(whole, shown, sizeof shown));
     struct pattern parsed = {.before = whole, .ascii = pattern_is_ascii(whole)};
     size_t bytes_max = whole.size;
     if (percent != NULL) {

@@ -38,11 +38,11 @@ static uint64_t since(const struct sender *sender, enum smtp_client_phase phase,
 {
     if (letter == NULL)
         return sender->asked_ns;
+    if (phase == SMTP_CLIENT_COMMIT)
+        return letter->ended_ns;
     bool together = sender->client.config->pipeline &&
                     smtp_client_offered(&sender->client, SMTP_CLIENT_PIPELINING);
-    if (together || phase == SMTP_CLIENT_MAIL || phase == SMTP_CLIENT_COMMIT)
-        return letter->said_ns;
-    return sender->asked_ns;
+    return together ? letter->said_ns : sender->asked_ns;
 }
 
 static void host_phase(void *owner, enum smtp_client_phase phase, uint16_t code, struct span text,
@@ -61,6 +61,8 @@ static void host_phase(void *owner, enum smtp_client_phase phase, uint16_t code,
     if (phases[phase] != TALLY_PHASES)
         measure(sender, phases[phase], since(sender, phase, letter_of(message)));
     sender->asked_ns = now_ns(sender);
+    if (phase == SMTP_CLIENT_DATA) /* a message for nobody is only its end, said at once */
+        letter_of(message)->ended_ns = sender->asked_ns;
 }
 
 static void host_done(void *owner, struct smtp_client_message *message)
@@ -99,7 +101,6 @@ static bool give(struct sender *sender, struct output *out)
     sender->asked_ns = now_ns(sender);
     if (letter == NULL) {
         smtp_client_quit(&sender->client, out);
-        session_set_timer(sender->call.session);
         return true;
     }
     letter->said_ns = sender->asked_ns;
@@ -129,7 +130,7 @@ static bool write_body(struct session *session, bool stuffed)
         return false;
     sender->part = 0;
     sender->offset = 0;
-    sender->asked_ns = letter->said_ns = now_ns(sender);
+    sender->asked_ns = letter->ended_ns = now_ns(sender);
     struct output nowhere = {0};
     smtp_client_body_sent(&sender->client, here(session, &nowhere));
     return true;
@@ -187,7 +188,7 @@ static void wake(struct session *session)
 void sender_offer(struct sender *sender)
 {
     struct session *session = sender->call.session;
-    if (session == NULL || session->flags & (SESSION_FINISHED | SESSION_GONE))
+    if (session == NULL || session->flags & (SESSION_FINISHED | SESSION_GONE | SESSION_CONNECTING))
         return; /* it was idle, but is no longer */
     serve(session);
     if (!sender->idle)
@@ -222,17 +223,33 @@ static void secured(struct session *session, struct span cipher)
     smtp_client_secured(&sender->client, out ? out : &nowhere);
 }
 
+/* Patience counts from when what is awaited was asked for: an answer that comes byte by byte is
+ * late all the same. It may be due earlier than what was awaited before. */
+static void set_patience(struct session *session)
+{
+    struct shard *shard = session->shard;
+    uint64_t asked_ms = sender_of(session)->asked_ns / NS_PER_MS;
+    uint64_t due_ms = asked_ms + session->door->patience_ms(session);
+    session->active_ms = (uint32_t)asked_ms;
+    if (session->timer.deadline_ms > due_ms)
+        timer_set(&shard->timers, &session->timer, due_ms);
+}
+
 static size_t feed(struct session *session, struct span input, struct output *out)
 {
     smtp_client_feed(&sender_of(session)->client, input, out);
     serve(session);
+    set_patience(session);
     return input.size;
 }
 
 /* The peer takes what it is sent, or there is room again: a sign of life for a long body. */
 static void go_on(struct session *session)
 {
-    session->active_ms = (uint32_t)shard_now_ms(session->shard);
+    struct sender *sender = sender_of(session);
+    enum smtp_client_wish wish = smtp_client_wish(&sender->client);
+    if (wish == SMTP_CLIENT_SEND_DATA || wish == SMTP_CLIENT_SEND_CHUNK)
+        sender->asked_ns = now_ns(sender);
 }
 
 static enum session_wish wish(const struct session *session)

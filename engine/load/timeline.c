@@ -107,11 +107,17 @@ void timeline_looked(struct timeline *timeline, double seconds, bool last)
     if (timeline->count == timeline->max)
         join_neighbours(timeline);
     timeline->looks = 0;
-    timeline->steps[timeline->count++] = step_of(timeline, seconds);
+    struct tally_step step = step_of(timeline, seconds);
+    if (step.length > 0 || timeline->count == 0) {
+        timeline->steps[timeline->count++] = step;
+    } else {
+        struct tally_step *before = &timeline->steps[timeline->count - 1];
+        *before = joined(before, &step);
+    }
     timeline->seconds = seconds;
-    struct tally *before = timeline->before;
+    struct tally *spare = timeline->before;
     timeline->before = timeline->now;
-    timeline->now = before;
+    timeline->now = spare;
 }
 
 const struct tally *timeline_total(const struct timeline *timeline)

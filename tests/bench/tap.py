@@ -1,6 +1,10 @@
-"""Test Anything Protocol for the Python tests of this folder."""
+"""Test Anything Protocol for the Python tests of this folder, and the way to what they test."""
+import os
 import sys
 import traceback
+
+BENCH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../bench")
+sys.path.insert(0, BENCH)
 
 
 def run(checks):
@@ -19,3 +23,9 @@ def run(checks):
 def equal(got, expected):
     if got != expected:
         raise AssertionError(f"got {got!r}, expected {expected!r}")
+
+
+def holds(text, *words):
+    for each in words:
+        if each not in text:
+            raise AssertionError(f"{each!r} is not in:\n{text}")

@@ -8,10 +8,10 @@
 
 static struct dialogue dialogue;
 
-static void open_dialogue(enum dialogue_kind kind, size_t size)
+static void open_dialogue(size_t size)
 {
     struct fault fault;
-    ck_assert_int_eq(dialogue_open(&dialogue, kind, USERS, size, &fault), STATUS_OK);
+    ck_assert_int_eq(dialogue_open(&dialogue, USERS, size, &fault), STATUS_OK);
 }
 
 static const struct {
@@ -24,40 +24,15 @@ static const struct {
     {DIALOGUE_MAIL | DIALOGUE_RCPT, MAIL RCPT},
     {DIALOGUE_RCPT | DIALOGUE_DATA, RCPT DATA},
     {DIALOGUE_MAIL | DIALOGUE_RCPT | DIALOGUE_DATA, MAIL RCPT DATA},
-    {DIALOGUE_BODY | DIALOGUE_MAIL | DIALOGUE_RCPT | DIALOGUE_DATA, MAIL RCPT DATA},
-    {DIALOGUE_BODY, ""},
+    {0, ""},
 };
 
 START_TEST(parts_of_the_envelope)
 {
-    open_dialogue(DIALOGUE_PLAIN, 10);
+    open_dialogue(10);
     struct span text = dialogue_envelope(&dialogue, envelopes[_i].parts, 11);
     ck_assert_msg(span_equal(text, span_text(envelopes[_i].text)), "%.*s", (int)text.size,
                   text.data);
-    dialogue_close(&dialogue);
-}
-END_TEST
-
-/* What is sent in a whole message, and that each of its commands awaits one reply. */
-START_TEST(scripts_are_whole)
-{
-    static const unsigned turns[] = {
-        [DIALOGUE_PLAIN] = 4, [DIALOGUE_PIPELINED] = 2, [DIALOGUE_CHAINED] = 2};
-    open_dialogue((enum dialogue_kind)_i, 10);
-    const struct dialogue_script *script = &dialogue.script;
-    unsigned parts = 0;
-    size_t replies = 0;
-    for (unsigned i = 0; i < script->turn_count; i++) {
-        ck_assert_uint_eq(parts & script->turns[i].parts, 0);
-        parts |= script->turns[i].parts;
-        replies += strlen(script->turns[i].replies);
-    }
-    ck_assert_uint_eq(script->turn_count, turns[_i]);
-    ck_assert_uint_eq(parts, DIALOGUE_BODY | DIALOGUE_MAIL | DIALOGUE_RCPT | DIALOGUE_DATA);
-    ck_assert_uint_eq(replies, 4);
-    ck_assert_int_eq(script->chained != NULL, _i == DIALOGUE_CHAINED);
-    if (script->chained)
-        ck_assert_str_eq(script->chained->replies, "2223");
     dialogue_close(&dialogue);
 }
 END_TEST
@@ -67,8 +42,8 @@ static const size_t sizes[] = {2, 3, 77, 78, 79, 80, 81, 155, 156, 157, 4096, 65
 /* Lines of at most 78 bytes ended by CRLF, none begins with a dot but the last. */
 START_TEST(bodies_are_mail)
 {
-    open_dialogue(DIALOGUE_PLAIN, sizes[_i]);
-    struct span body = dialogue_body(&dialogue, DIALOGUE_BODY);
+    open_dialogue(sizes[_i]);
+    struct span body = dialogue_body(&dialogue);
     const uint8_t *headers_end = memmem(body.data, body.size, "\r\n\r\n", 4);
     ck_assert_ptr_nonnull(headers_end);
     ck_assert_uint_eq((size_t)(body.data + body.size - headers_end), 4 + sizes[_i] + 3);
@@ -85,7 +60,6 @@ START_TEST(bodies_are_mail)
         ck_assert_uint_ne(rest.data[0], '.');
         rest = span_from(rest, size);
     }
-    ck_assert_uint_eq(dialogue_body(&dialogue, DIALOGUE_MAIL).size, 0);
     dialogue_close(&dialogue);
 }
 END_TEST
@@ -95,7 +69,6 @@ Suite *test_suite(void)
     Suite *suite = suite_create("dialogue");
     TCase *tests = tcase_create("dialogue");
     tcase_add_loop_test(tests, parts_of_the_envelope, 0, sizeof(envelopes) / sizeof(envelopes[0]));
-    tcase_add_loop_test(tests, scripts_are_whole, DIALOGUE_PLAIN, DIALOGUE_CHAINED + 1);
     tcase_add_loop_test(tests, bodies_are_mail, 0, sizeof(sizes) / sizeof(sizes[0]));
     suite_add_tcase(suite, tests);
     return suite;

@@ -8,15 +8,23 @@ import threading
 
 import tap
 
-BENCH = os.environ["BENCH"]
-ONE_CORE = ["--client-core", "0"]
+import clients
+import subjects
+import workloads
+from process import Failure, find_program
+
+BUILD = os.environ["BUILD"]
+PROGRAMS = os.path.join(BUILD, "bench")
+PROGRAM = os.environ["MAILRACE"]
+CORE = min(os.sched_getaffinity(0))
+ONE_CORE = ["--server-core", str(CORE), "--client-core", str(CORE)]
 
 
 class Script:
     """An SMTP server on loopback that answers each command with what its table says."""
     GOOD = {b"": b"220 mx\r\n", b"EHLO": b"250-mx\r\n250 PIPELINING\r\n", b"MAIL": b"250 a\r\n",
             b"RCPT": b"250 b\r\n", b"DATA": b"354 c\r\n", b".": b"250 d\r\n",
-            b"QUIT": b"221 e\r\n"}
+            b"RSET": b"250 e\r\n", b"QUIT": b"221 f\r\n"}
 
     def __init__(self, **changes):
         self.replies = {**self.GOOD, **{key.encode(): value for key, value in changes.items()}}
@@ -48,9 +56,8 @@ class Script:
             verb = line[:4].strip()
             if verb == b"RCPT":
                 self.recipients.append(line[8:].strip())
-            if verb not in self.replies or not self._answer(file, verb):
-                return
-            if verb == b"DATA":
+            self._answer(file, verb)
+            if verb == b"DATA" and self.replies[verb].startswith(b"354"):
                 body = b"".join(iter(file.readline, b".\r\n"))
                 self.bodies.add(len(body))
                 self._answer(file, b".")
@@ -58,49 +65,50 @@ class Script:
     def _answer(self, file, what):
         file.write(self.replies[what])
         file.flush()
-        return self.replies[what]
 
 
-def run(program, *arguments):
-    return subprocess.run([os.path.join(BENCH, program), *arguments], capture_output=True,
-                          text=True, timeout=60, check=False)
+def blast(server, dialogue, program=PROGRAM):
+    place = subjects.Place(PROGRAMS, "/nonexistent", CORE, CORE)
+    workload = workloads.Workload(dialogue, 3, 20, ())
+    return clients.clients(program)[workloads.BLAST].run(server.port, os.getpid(), workload, place)
 
 
-def load(server, *arguments):
-    return run("load", "--port", str(server.port), "--connections", "3", "--messages", "20",
-               "--size", "500", "--users", "7", "--core", "0", "--json", *arguments)
-
-
-def load_delivers(flags):
+def blast_delivers(dialogue):
     server = Script()
-    done = load(server, "--server", str(os.getpid()), *flags)
-    tap.equal((done.returncode, done.stderr), (0, ""))
-    figures = json.loads(done.stdout)
+    figures = blast(server, dialogue)
     tap.equal(figures["messages"], 20)
     tap.equal(len(server.recipients), 20)
-    tap.equal(sorted(set(server.recipients)), [b"<user%d@example.test>" % i for i in range(7)])
-    tap.equal(len(server.bodies), 1)
-    tap.equal(figures["rate"] > 0 and figures["server_us"] > 0, True)
+    tap.equal(server.bodies, {dialogue.size})
+    for each in ["rate", "server_us", "client_us", "p50_us", "p99_us"]:
+        tap.equal(figures[each] > 0, True)
 
 
-def load_refuses(flags, changes, words):
-    done = load(Script(**changes), *flags)
-    tap.equal((done.returncode, done.stdout), (69, ""))
-    if words not in done.stderr:
-        raise AssertionError(done.stderr)
+def failure_of(function, *words):
+    try:
+        function()
+    except Failure as failure:
+        tap.holds(str(failure), *words)
+    else:
+        raise AssertionError("that was taken for a measurement")
+
+
+def blast_refused():
+    failure_of(lambda: blast(Script(RCPT=b"550 no\r\n"), workloads.PLAIN),
+               "0 of 20 messages were accepted", "'550': 20")
 
 
 def nobody_listens():
     server = Script()
+    server.listener.shutdown(socket.SHUT_RDWR)  # or accept, under way, keeps it open
     server.listener.close()
-    tap.equal(load(server).returncode, 69)
+    failure_of(lambda: blast(server, workloads.PLAIN), "mailrace ended with 69")
 
 
 def ceiling(turns, durable):
-    with tempfile.TemporaryDirectory(dir=BENCH) as folder:
+    with tempfile.TemporaryDirectory(dir=PROGRAMS) as folder:
         file = ["--durable", "--file", os.path.join(folder, "file")] if durable else []
-        done = run("ceiling", "--turns", str(turns), "--bytes-in", "70000", "--bytes-out", "9000",
-                   "--connections", "5", "--messages", "101", "--json", *ONE_CORE, *file)
+        done = run_ceiling("--turns", str(turns), "--bytes-in", "70000", "--bytes-out", "9000",
+                           "--connections", "5", "--messages", "101", "--json", *file)
         tap.equal((done.returncode, done.stderr), (0, ""))
         figures = json.loads(done.stdout)
         tap.equal(figures["messages"], 101)
@@ -110,33 +118,38 @@ def ceiling(turns, durable):
             tap.equal(os.path.getsize(file[2]) >= 101 * 70000, True)
 
 
+def run_ceiling(*arguments):
+    return subprocess.run([os.path.join(PROGRAMS, "ceiling"), *ONE_CORE, *arguments],
+                          capture_output=True, text=True, timeout=60, check=False)
+
+
 def ceiling_without_a_place():
-    done = run("ceiling", "--durable", "--file", "/nonexistent/file", *ONE_CORE)
+    done = run_ceiling("--durable", "--file", "/nonexistent/file")
     tap.equal(done.returncode, 66)
-    tap.equal("/nonexistent/file" in done.stderr, True)
+    tap.holds(done.stderr, "/nonexistent/file")
+
+
+def ceiling_of_several_a_turn():
+    place = subjects.Place(PROGRAMS, "/nonexistent", CORE, CORE)
+    workload = workloads.Workload(workloads.CHUNKED, 5, 1000, ())
+    figures = subjects.subjects(PROGRAM)[workloads.CEILING_PLAIN].run(workload, place)
+    tap.equal(figures["messages"], 84 * 12)
+    tap.equal(round(figures["rate"] * figures["seconds"]), 84 * 12)
 
 
 def checks():
-    for flags in [[], ["--pipeline"], ["--chain"]]:
-        name = " ".join(["load", *flags])
-        yield f"{name}: delivers", lambda flags=flags: load_delivers(flags)
-    for flags in [[], ["--chain"]]:
-        name = " ".join(["load", *flags])
-        for verb, reply, words in [
-                ("", "421 no", "answered 421"), ("EHLO", "502 no", "answered 502"),
-                ("MAIL", "550 no", "answered 550"), ("RCPT", "550 no", "answered 550"),
-                ("DATA", "451 no", "answered 451"), ("DATA", "250 no", "answered 250"),
-                (".", "452 no", "answered 452"), ("QUIT", "500 no", "answered 500"),
-                ("MAIL", "+OK", "not SMTP"), ("RCPT", None, "closed")]:
-            changes = {verb: f"{reply}\r\n".encode() if reply else b""}
-            yield f"{name}: {reply or 'hangs up'} after {verb or 'connecting'}", \
-                lambda flags=flags, changes=changes, words=words: load_refuses(
-                    flags, changes, words)
-    yield "load: nobody listens", nobody_listens
+    for dialogue in [workloads.PLAIN, workloads.PIPELINED, workloads.RECONNECTING]:
+        yield f"blast delivers, {dialogue.name}", lambda each=dialogue: blast_delivers(each)
+    yield "blast: a refusal is no figure", blast_refused
+    yield "blast: nobody listens", nobody_listens
+    yield "what is not installed is named with its package", lambda: failure_of(
+        lambda: find_program("no-such-sink", "postfix"),
+        "no-such-sink is not installed (package postfix)")
     for turns, durable in [(1, False), (4, False), (4, True)]:
         yield f"ceiling: {turns} turns, {'durable' if durable else 'plain'}", \
             lambda turns=turns, durable=durable: ceiling(turns, durable)
     yield "ceiling: no such place", ceiling_without_a_place
+    yield "ceiling: several messages a turn", ceiling_of_several_a_turn
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ TESTED_BY = {
     'engine/door_metrics.c': 'tests/e2e/test_metrics.py',
     'engine/door_pop3.c': 'tests/sim/sim.c',
     'engine/door_smtp.c': 'tests/sim/sim.c',
+    'engine/load/blast.c': 'tests/e2e/test_blast.py',
     'engine/load/fetcher.c': 'tests/engine/load/test_collector.c',
     'engine/net/sim_end.c': 'tests/engine/net/test_net.c',
     'engine/net/sim_listener.c': 'tests/engine/net/test_net.c',

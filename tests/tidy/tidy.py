@@ -15,7 +15,8 @@ import selftest
 
 NOT_OURS = {'build', 'var', '.git', '__pycache__'}
 TEXT_NAMES = {'dev', 'run', 'meson.build', 'meson_options.txt'}
-TEXT_SUFFIXES = {'.c', '.h', '.cc', '.py', '.md', '.1', '.service', '.example'}
+TEXT_SUFFIXES = {'.c', '.h', '.cc', '.py', '.html', '.css', '.js', '.md', '.1', '.service',
+                 '.example'}
 
 
 def read_tree(root):

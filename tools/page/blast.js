@@ -74,14 +74,7 @@ function drawOutcomes() {
 
 // -------------------------------------------------------------------------------- time ----
 
-// A last step far shorter than the others would show a rate of chance: drawn as one with the step
-// before.
-function drawnSteps() {
-  const steps = report.timeline.filter(step => step.length > 0);
-  if (steps.length < 2 || steps.at(-1).length > steps.at(-2).length / 2) {
-    return steps;
-  }
-  const [before, last] = steps.splice(-2);
+function joined(before, last) {
   const both = {...last, length: before.length + last.length,
     p50_us: before.acked >= last.acked ? before.p50_us : last.p50_us,
     p99_us: Math.max(before.p99_us, last.p99_us) || null};
@@ -89,7 +82,17 @@ function drawnSteps() {
     both[name] = before[name] + last[name];
   }
   both.acked_per_second = both.acked / both.length;
-  return [...steps, both];
+  return both;
+}
+
+// A last step far shorter than the others would show a rate of chance: drawn as one with the step
+// before.
+function drawnSteps() {
+  const steps = [...report.timeline];
+  while (steps.length > 1 && steps.at(-1).length < steps.at(-2).length / 2) {
+    steps.push(joined(...steps.splice(-2)));
+  }
+  return steps.filter(step => step.length > 0);
 }
 
 const steps = drawnSteps();
@@ -382,7 +385,7 @@ function drawAnswers() {
     sheet('Sessions', [], sessions));
 }
 
-const SECONDS = new Set(['duration', 'timeout']);
+const UNITS = {duration: 's', timeout: 's', gather: 'µs'};
 
 function settingText(name, value) {
   if (value === null || value.length === 0) {
@@ -392,7 +395,7 @@ function settingText(name, value) {
     return value ? 'yes' : 'no';
   }
   const text = Array.isArray(value) ? value.join(', ') : String(value);
-  return SECONDS.has(name) ? `${text} s` : text;
+  return UNITS[name] ? `${text} ${UNITS[name]}` : text;
 }
 
 function drawSettings() {

@@ -171,11 +171,11 @@ class Plot {
     return this.series.flatMap(({key: colour, segments, style}) => {
       const crowded = segments.length > 0.4 * this.width;
       const look = {style: `--key: var(--${colour})`, 'data-series': colour};
-      const block = () => svg('path', {class: style, d: blockPath(segments, this.across,
-        this.down), ...look});
-      const curve = () => svg('path', {class: crowded ? 'fine curve' : 'curve', d: stepPath(segments, this.across,
-        this.down), ...look});
-      return style === 'line' ? [curve()] : style === 'block' ? [block()] : [block(), curve()];
+      const path = (name, draw) => svg('path', {class: name,
+        d: draw(segments, this.across, this.down), ...look});
+      const curve = () => path(crowded ? 'fine curve' : 'curve', stepPath);
+      return style === 'line' ? [curve()] : style === 'block' ? [path(style, blockPath)]
+        : [path(style, blockPath), curve()];
     });
   }
 

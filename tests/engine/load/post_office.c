@@ -342,18 +342,29 @@ void office_read(struct office *office)
               STATUS_OK);
 }
 
+static void step(struct office *office)
+{
+    collector_turn(&office->collector, NS_PER_S);
+    net_poll(office->server, 0);
+    drip(office);
+    uint64_t next_ns = sim_network_next_ns(office->network);
+    uint64_t most_ns = office->now_ns + 100 * NS_PER_MS;
+    next_ns = next_ns < most_ns ? next_ns : most_ns;
+    office->now_ns = next_ns > office->now_ns ? next_ns : office->now_ns + 1000;
+}
+
+void office_run(struct office *office, uint64_t ms)
+{
+    uint64_t until_ns = office->now_ns + ms * NS_PER_MS;
+    while (office->now_ns < until_ns)
+        step(office);
+}
+
 bool office_settles(struct office *office, uint64_t ms)
 {
     uint64_t until_ns = office->now_ns + ms * NS_PER_MS;
-    while (!collector_is_over(&office->collector) && office->now_ns < until_ns) {
-        collector_turn(&office->collector, NS_PER_S);
-        net_poll(office->server, 0);
-        drip(office);
-        uint64_t next_ns = sim_network_next_ns(office->network);
-        uint64_t most_ns = office->now_ns + 100 * NS_PER_MS;
-        next_ns = next_ns < most_ns ? next_ns : most_ns;
-        office->now_ns = next_ns > office->now_ns ? next_ns : office->now_ns + 1000;
-    }
+    while (!collector_is_over(&office->collector) && office->now_ns < until_ns)
+        step(office);
     return collector_is_over(&office->collector);
 }
 

@@ -81,6 +81,8 @@ struct office {
 void office_open(struct office *office);
 /* Begins to read. */
 void office_read(struct office *office);
+/* Lets time pass. */
+void office_run(struct office *office, uint64_t ms);
 /* Turns until the collector is over, at most `ms`. */
 bool office_settles(struct office *office, uint64_t ms) __attribute__((warn_unused_result));
 /* Adds up the totals. */

@@ -210,6 +210,30 @@ START_TEST(a_stop_leaves_what_was_found)
     ck_assert_uint_eq(office.totals.unread, OFFICE_MAILBOXES - office.report.mailboxes_read);
     ck_assert_uint_ge(office.totals.unread, 2);
     ck_assert(!office.report.gave_up);
+    uint32_t sessions = office.sessions_count;
+    office_run(&office, 10000);
+    ck_assert_uint_eq(office.sessions_count, sessions); /* nobody connects any more */
+    office_close(&office);
+}
+END_TEST
+
+/* The limit is of one message, not of all. */
+START_TEST(a_message_without_end)
+{
+    office_open(&office);
+    uint64_t size = strlen(office.mailboxes[0].messages[0]) - 4; /* without ".\r\n" and a dot */
+    office.options.message_bytes_max = _i == 1 ? size : 20;
+    office_read(&office);
+    ck_assert(office_settles(&office, 10000));
+    if (_i == 1) {
+        expect(0, 0);
+        ck_assert_uint_eq(office.report.octets, ALL * size);
+    } else {
+        office_count(&office);
+        ck_assert_uint_eq(office.totals.unread, OFFICE_MAILBOXES);
+        ck_assert(office_was_told(&office, DRAIN_UNREAD, "user0@x", "long reply"));
+    }
+    ck_assert_uint_eq(office.sessions_count, OFFICE_MAILBOXES);
     office_close(&office);
 }
 END_TEST
@@ -246,6 +270,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, nobody_is_there);
     tcase_add_test(tcase, nobody_is_there_any_more);
     tcase_add_loop_test(tcase, a_stop_leaves_what_was_found, 1, 5);
+    tcase_add_loop_test(tcase, a_message_without_end, 0, 2);
     tcase_add_test(tcase, names_that_cannot_log_in);
     suite_add_tcase(suite, tcase);
     return suite;

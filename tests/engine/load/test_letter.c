@@ -81,11 +81,6 @@ static struct span body_of(struct span message)
     return span_from(message, (size_t)(end + 4 - message.data));
 }
 
-static void expect_contains(const char *text)
-{
-    ck_assert_msg(strstr(whole, text) != NULL, "'%s' is not in\n%.600s", text, whole);
-}
-
 /* ------------------------------------------------------------------------ made-up letters ---- */
 
 START_TEST(header_and_body)
@@ -184,73 +179,6 @@ START_TEST(a_gigabyte)
 }
 END_TEST
 
-static void expect_head(const char *from, const char *to, const char *shown_from,
-                        const char *shown_to, const char *domain)
-{
-    options.from = span_text(from);
-    options.to = to;
-    options.size = always(LETTER_OCTETS_MIN, LETTER_OCTETS_MIN);
-    desk = open_desk(0);
-    struct letter *letter = write_letter();
-    struct span message = join(letter, false);
-    ck_assert_uint_eq(message.size, LETTER_OCTETS_MIN);
-    ck_assert(span_equal(letter->message.reverse_path, options.from));
-    uint8_t all = 0;
-    for (size_t i = 0; i < message.size; i++)
-        all |= message.data[i];
-    ck_assert_uint_lt(all, 0x80);
-    char line[1024];
-    snprintf(line, sizeof line, "\r\nFrom: %s\r\n", shown_from);
-    expect_contains(line);
-    snprintf(line, sizeof line, "\r\nTo: %s\r\n\r\n", shown_to);
-    expect_contains(line);
-    snprintf(line, sizeof line, "000000@%s>\r\nDate", domain);
-    expect_contains(line);
-    letter_desk_close(desk);
-}
-
-#define NO_ONE "<mailrace@mailrace.invalid>"
-#define NO_LIST "undisclosed-recipients:;"
-#define NO_DOMAIN "mailrace.invalid"
-
-START_TEST(heads_name_addresses)
-{
-    expect_head("", "u", NO_ONE, "<u>", NO_DOMAIN);
-    expect_head("root", "u", "<root>", "<u>", NO_DOMAIN);
-    expect_head("a@", "u", "<a@>", "<u>", NO_DOMAIN);
-    expect_head("a@b@c.test", "u", "<a@b@c.test>", "<u>", "c.test");
-    expect_head("\xC3\xA4@b.test", "\xC3\xA4@b.test", NO_ONE, NO_LIST, "b.test");
-    expect_head("a@\xC3\xA4.test", "u", NO_ONE, "<u>", NO_DOMAIN);
-}
-END_TEST
-
-/* An address of so many bytes, of which the domain has so many. */
-static void make_address(size_t size, size_t domain, char out[600])
-{
-    memset(out, 'a', size);
-    out[size - domain - 1] = '@';
-    out[size] = '\0';
-}
-
-/* All lengths: what is too long is not shown, and the message's size holds. */
-START_TEST(heads_have_room)
-{
-    for (size_t i = 1; i <= 82; i++) {
-        char from[600], to[600], shown_from[610] = NO_ONE, shown_to[610] = NO_LIST;
-        size_t from_size = i <= 80 ? i + 2 : 254, to_size = i <= 80 ? i : 512;
-        size_t domain = i <= 80 ? i : 200;
-        make_address(from_size, domain, from);
-        make_address(to_size, 0, to);
-        if (from_size <= 72)
-            snprintf(shown_from, sizeof shown_from, "<%s>", from);
-        if (to_size <= 72)
-            snprintf(shown_to, sizeof shown_to, "<%s>", to);
-        expect_head(from, to, shown_from, shown_to,
-                    domain <= 56 ? from + from_size - domain : NO_DOMAIN);
-    }
-}
-END_TEST
-
 static int compare_ids(const void *a, const void *b)
 {
     return memcmp(a, b, LETTER_ID_BYTES);
@@ -287,7 +215,8 @@ START_TEST(the_seed_decides)
         uint64_t seed;
         uint32_t shard;
         bool same;
-    } rows[] = {{1, 0, true}, {1, 1, false}, {1, 2, false}, {2, 0, false}};
+    } rows[] = {{1, 0, true},  {1, 1, false}, {1, 2, false},
+                {1, 3, false}, {1, 4, false}, {2, 0, false}};
     struct span first[LETTERS]; /* their texts, in the paper */
     options.size = always(LETTER_OCTETS_MIN, 100000);
     for (uint32_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -309,19 +238,6 @@ START_TEST(the_seed_decides)
         ck_assert_uint_eq(same, rows[i].same ? LETTERS : 0);
         ck_assert(i == 0 || shifted == 0);
     }
-}
-END_TEST
-
-START_TEST(the_date_follows)
-{
-    desk = open_desk(0);
-    struct letter *letter = letter_write(desk, WALL_NS);
-    join(letter, false);
-    expect_contains("Date: Sun, 09 Sep 2001 01:46:40 +0000\r\n");
-    letter = letter_write(desk, WALL_NS + NS_PER_S);
-    join(letter, false);
-    expect_contains("Date: Sun, 09 Sep 2001 01:46:41 +0000\r\n");
-    letter_desk_close(desk);
 }
 END_TEST
 
@@ -428,12 +344,13 @@ START_TEST(long_numbers)
 }
 END_TEST
 
+#define A50 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
 START_TEST(wrong_usage)
 {
-    char longest[600], longer[600];
-    make_address(254, 4, longest);
-    make_address(255, 4, longer);
-    const struct {
+    static const char longest[] = A50 A50 A50 A50 A50 "@abc",
+                      longer[] = A50 A50 A50 A50 A50 "@abcd";
+    static const struct {
         const char *from, *to;
         uint32_t recipients;
         const char *line; /* NULL: right usage */
@@ -551,11 +468,8 @@ Suite *test_suite(void)
     tcase_add_test(tcase, sizes_are_met);
     tcase_add_test(tcase, sizes_are_drawn);
     tcase_add_test(tcase, a_gigabyte);
-    tcase_add_test(tcase, heads_name_addresses);
-    tcase_add_test(tcase, heads_have_room);
     tcase_add_test(tcase, ids_are_unique);
     tcase_add_test(tcase, the_seed_decides);
-    tcase_add_test(tcase, the_date_follows);
     tcase_add_test(tcase, letters_run_out);
     tcase_add_test(tcase, recipients_are_different_users);
     tcase_add_test(tcase, one_recipient_without_a_number);
