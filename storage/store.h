@@ -249,8 +249,8 @@ struct store_entry { /* a message as its log has it; spans are good until the ne
 
 /* `places`: by shard, STORE_SHARDS_MAX of them, 0: nothing was given; NULL: from what is there.
  * ABSENT with a line: what follows a place was reclaimed (the line says which is the first place
- * that is good), or the place is in no log of this store. IO, SYSTEM. The store must outlive the
- * stream. */
+ * that is good), or the place is in no log of this store. CORRUPT, IO: as from store_stream_next.
+ * SYSTEM. The store must outlive the stream. */
 enum status store_stream_open(struct store_stream **stream, struct store *store,
                               const uint64_t *places, struct fault *fault) MUST_CHECK;
 void store_stream_close(struct store_stream *stream);

@@ -83,6 +83,8 @@ static enum status open_logs(struct store_stream *stream, const uint64_t *places
         return fault_set(fault, STATUS_SYSTEM, "out of memory");
     for (uint32_t shard = 0; shard < store->logs_count && status == STATUS_OK; shard++)
         status = follow(stream, shard);
+    if (status == STATUS_ABSENT) /* a segment was removed meanwhile */
+        status = STATUS_CORRUPT;
     if (status != STATUS_OK)
         return fault_set(fault, status, "reading the logs: %s", status_text(status));
     return STATUS_OK;
