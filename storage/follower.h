@@ -10,7 +10,7 @@
 
 #include "storage/recover.h"
 
-#define FOLLOWER_STILL_NS (250 * 1000000ull) /* so long the last batch must be the last */
+#define FOLLOWER_STILL_NS (100 * 1000000ull) /* so long the last batch must be the last */
 #define FOLLOWER_LOST_NS (1000 * 1000000ull) /* and so long may the log seem to go on elsewhere */
 
 /* Bytes of a segment read at once: shared by the followers of a store. */

@@ -168,9 +168,12 @@ static void pass_line(struct mail_source *source, struct span line)
     source->in_line = !ended;
 }
 
+/* Some programs leave out the empty line before it: then there must be a date in it. */
 static bool is_separator(const struct mail_source *source, struct span line)
 {
-    return !source->in_line && source->after_blank && mbox_is_from(line);
+    struct mbox_from from;
+    return !source->in_line && mbox_is_from(line) &&
+           (source->after_blank || mbox_from_parse(line, &from));
 }
 
 static void take_from_line(struct mail_source *source, struct span line, struct mail *mail)

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -32,9 +33,13 @@ enum status maildir_open(struct maildir *maildir, const char *path, struct fault
 {
     static const char *const names[] = {"cur", "tmp", "new"};
     int folders[3] = {-1, -1, -1};
-    enum status status = place_make_folder(path, fault);
-    if (status != STATUS_OK)
+    char(*pending)[MAILDIR_NAME_BYTES] = malloc(MAILDIR_PENDING_MAX * sizeof *pending);
+    enum status status =
+        pending ? place_make_folder(path, fault) : fault_set(fault, STATUS_SYSTEM, "no memory");
+    if (status != STATUS_OK) {
+        free(pending);
         return status;
+    }
     int root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     for (int i = 0; i < 3 && root >= 0; i++)
         if (mkdirat(root, names[i], 0700) == 0)
@@ -46,20 +51,36 @@ enum status maildir_open(struct maildir *maildir, const char *path, struct fault
     for (int i = 0; i < 3; i++)
         if (folders[i] >= 0 && (i == 0 || status != STATUS_OK))
             close(folders[i]);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
+        free(pending);
         return status;
-    *maildir = (struct maildir){.tmp = folders[1], .new = folders[2]};
+    }
+    *maildir = (struct maildir){.tmp = folders[1], .new = folders[2], .pending = pending};
     take_host(maildir->host, sizeof maildir->host);
+    return STATUS_OK;
+}
+
+/* The messages that are written become durable, and then visible. */
+static enum status move_pending(struct maildir *maildir, struct fault *fault)
+{
+    uint32_t count = maildir->pending_count;
+    maildir->pending_count = 0;
+    if (count > 0 && syncfs(maildir->tmp) != 0)
+        return failed("tmp", fault);
+    for (uint32_t i = 0; i < count; i++)
+        if (renameat(maildir->tmp, maildir->pending[i], maildir->new, maildir->pending[i]) != 0)
+            return failed(maildir->pending[i], fault);
     return STATUS_OK;
 }
 
 enum status maildir_close(struct maildir *maildir, struct fault *fault)
 {
-    enum status status = STATUS_OK;
-    if (fsync(maildir->new) != 0 || fsync(maildir->tmp) != 0)
+    enum status status = move_pending(maildir, fault);
+    if (status == STATUS_OK && (fsync(maildir->new) != 0 || fsync(maildir->tmp) != 0))
         status = failed("new", fault);
     close(maildir->new);
     close(maildir->tmp);
+    free(maildir->pending);
     return status;
 }
 
@@ -87,16 +108,15 @@ enum status maildir_commit(struct maildir *maildir, struct fault *fault)
     struct timespec received = {.tv_sec = (time_t)(maildir->received_ns / NS_PER_S),
                                 .tv_nsec = (long)(maildir->received_ns % NS_PER_S)};
     const struct timespec times[2] = {received, received};
-    bool good = fflush(maildir->file) == 0 && futimens(fd, times) == 0 && fsync(fd) == 0;
-    if (good)
-        good = renameat(maildir->tmp, maildir->name, maildir->new, maildir->name) == 0;
-    enum status status = good ? STATUS_OK : failed(maildir->name, fault);
-    if (good)
-        fclose(maildir->file);
-    else
+    if (fflush(maildir->file) != 0 || futimens(fd, times) != 0) {
+        enum status status = failed(maildir->name, fault);
         maildir_abandon(maildir);
+        return status;
+    }
+    fclose(maildir->file); /* nothing was left to be written */
     maildir->file = NULL;
-    return status;
+    memcpy(maildir->pending[maildir->pending_count++], maildir->name, MAILDIR_NAME_BYTES);
+    return maildir->pending_count < MAILDIR_PENDING_MAX ? STATUS_OK : move_pending(maildir, fault);
 }
 
 void maildir_abandon(struct maildir *maildir)

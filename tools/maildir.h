@@ -1,5 +1,6 @@
 /* A Maildir being written, as maildir(5) wants it: a message is written in tmp, synced, and moved
- * into new. */
+ * into new. Many are synced at once, with their file system: one by one would take milliseconds
+ * each. */
 #ifndef TOOLS_MAILDIR_H
 #define TOOLS_MAILDIR_H
 
@@ -9,6 +10,7 @@
 #include <stdio.h>
 
 #define MAILDIR_NAME_BYTES 256u
+#define MAILDIR_PENDING_MAX 512u /* messages that are synced at once */
 
 struct maildir {
     int tmp, new;                  /* folders */
@@ -16,12 +18,14 @@ struct maildir {
     char host[70];                 /* as names of files have it */
     char name[MAILDIR_NAME_BYTES]; /* of the message */
     uint64_t received_ns;
+    char (*pending)[MAILDIR_NAME_BYTES]; /* written, still in tmp */
+    uint32_t pending_count;
 };
 
 /* Makes `path`, which must be empty if it exists, and what a Maildir has in it. EXISTS, DENIED,
- * FULL, IO with a line. */
+ * FULL, IO, SYSTEM with a line. */
 enum status maildir_open(struct maildir *maildir, const char *path, struct fault *fault) MUST_CHECK;
-/* Syncs the folders: what was moved into new is durable when this is OK. */
+/* When this is OK, all that was committed is in new, durably. */
 enum status maildir_close(struct maildir *maildir, struct fault *fault) MUST_CHECK;
 
 /* Begins a message, to be written to maildir->file. `unique`: no other message of this mailbox has

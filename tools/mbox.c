@@ -1,6 +1,7 @@
 #include "tools/mbox.h"
 
 #include "tools/place.h"
+#include "tools/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -130,17 +131,10 @@ bool mbox_from_parse(struct span line, struct mbox_from *from)
     return false;
 }
 
-static bool is_clean(struct span sender)
-{
-    for (size_t i = 0; i < sender.size; i++)
-        if (sender.data[i] < ' ' || sender.data[i] == 0x7F)
-            return false;
-    return sender.size > 0;
-}
-
 bool mbox_from_write(FILE *file, const struct mbox_from *from)
 {
-    struct span sender = is_clean(from->sender) ? from->sender : SPAN("MAILER-DAEMON");
+    bool named = from->sender.size > 0 && text_is_clean(from->sender);
+    struct span sender = named ? from->sender : SPAN("MAILER-DAEMON");
     time_t time = (time_t)from->second;
     struct tm tm = {.tm_mday = 1};
     if (gmtime_r(&time, &tm) == NULL)

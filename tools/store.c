@@ -14,10 +14,11 @@ enum { OPERANDS_MAX = 4 }; /* the action's name and DIR included */
 
 static const struct action {
     const char *name;
-    store_look *look; /* with the store opened for reading; NULL: `run` opens it */
-    store_run *run;
-    int operands_min, operands_max; /* after DIR */
-    const char *flags;              /* those that it knows, each between blanks */
+    enum status (*look)(const struct store_opened *opened, struct store_call *call,
+                        struct fault *fault);
+    enum status (*run)(struct store_call *call, struct fault *fault); /* without the store */
+    int operands_min, operands_max;                                   /* after DIR */
+    const char *flags; /* those that it knows, each between blanks */
 } actions[] = {
     {"info", store_look_info, NULL, 0, 0, " json "},
     {"mailboxes", store_look_mailboxes, NULL, 0, 0, " json "},

@@ -24,15 +24,21 @@ struct store_call {
 };
 
 /* Those that look into a store opened for reading. */
-typedef enum status store_look(const struct store_opened *opened, struct store_call *call,
-                               struct fault *fault);
-
-store_look store_export, store_look_cat, store_look_info, store_look_ls, store_look_mailboxes,
-    store_look_verify;
+enum status store_export(const struct store_opened *opened, struct store_call *call,
+                         struct fault *fault) MUST_CHECK;
+enum status store_look_cat(const struct store_opened *opened, struct store_call *call,
+                           struct fault *fault) MUST_CHECK;
+enum status store_look_info(const struct store_opened *opened, struct store_call *call,
+                            struct fault *fault) MUST_CHECK;
+enum status store_look_ls(const struct store_opened *opened, struct store_call *call,
+                          struct fault *fault) MUST_CHECK;
+enum status store_look_mailboxes(const struct store_opened *opened, struct store_call *call,
+                                 struct fault *fault) MUST_CHECK;
+enum status store_look_verify(const struct store_opened *opened, struct store_call *call,
+                              struct fault *fault) MUST_CHECK;
 
 /* Those that open it themselves. */
-typedef enum status store_run(struct store_call *call, struct fault *fault);
-
-store_run store_import, store_tail;
+enum status store_import(struct store_call *call, struct fault *fault) MUST_CHECK;
+enum status store_tail(struct store_call *call, struct fault *fault) MUST_CHECK;
 
 #endif

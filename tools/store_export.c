@@ -158,14 +158,6 @@ static const struct export_format mbox_format = {".mbox",      file_open,   file
 
 /* ---- a message ---- */
 
-static bool is_printable(struct span name)
-{
-    for (size_t i = 0; i < name.size; i++)
-        if (name.data[i] < ' ' || name.data[i] == 0x7F)
-            return false;
-    return name.size > 0;
-}
-
 /* Where a delivering agent would name the mailbox: behind the Return-Path that receiving added; 0:
  * nowhere. What was imported has these lines or has not, and comes out as it went in. */
 static size_t delivered_to_place(const struct outgoing *outgoing, const struct store_about *about,
@@ -173,7 +165,8 @@ static size_t delivered_to_place(const struct outgoing *outgoing, const struct s
 {
     const struct span field = SPAN("Return-Path:");
     if (about->trace_bytes <= field.size || wire.size < about->trace_bytes ||
-        !span_equal(span_of(wire.data, field.size), field) || !is_printable(outgoing->mailbox))
+        !span_equal(span_of(wire.data, field.size), field) || outgoing->mailbox.size == 0 ||
+        !text_is_clean(outgoing->mailbox))
         return 0;
     const uint8_t *end = memchr(wire.data, '\n', about->trace_bytes);
     return end != NULL ? (size_t)(end - wire.data) + 1 : 0;

@@ -89,7 +89,7 @@ static void make_envelope(const struct importing *importing, const struct mail *
                           struct envelope *envelope)
 {
     struct span sender = sender_of(importing, mail);
-    if (sender.size > SMTP_MAILBOX_BYTES_MAX)
+    if (sender.size > SMTP_MAILBOX_BYTES_MAX || !text_is_clean(sender))
         sender.size = 0;
     bool added = envelope_add(envelope, ENVELOPE_REVERSE_PATH, sender) &&
                  envelope_add(envelope, ENVELOPE_MAILBOX, importing->mailbox);

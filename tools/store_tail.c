@@ -15,7 +15,7 @@
 #include <string.h>
 
 #define WAIT_MS_MIN 4u /* for more, doubled each time there is none */
-#define WAIT_MS_MAX 256u
+#define WAIT_MS_MAX 128u
 #define LOST_MS_MIN 100u /* before the logs are judged anew, again and again */
 #define LOST_MS_MAX 30000u
 

@@ -29,6 +29,14 @@ const char *text_column(struct span name, char out[TEXT_NAME_BYTES])
     return out;
 }
 
+bool text_is_clean(struct span text)
+{
+    for (size_t i = 0; i < text.size; i++)
+        if (text.data[i] < ' ' || text.data[i] == 0x7F)
+            return false;
+    return true;
+}
+
 static const char *text_tm(uint64_t second, const char *format, char out[TEXT_TIME_BYTES])
 {
     time_t time = (time_t)second;

@@ -13,6 +13,9 @@ const char *text_name(struct span name, char out[TEXT_NAME_BYTES]);
 /* … for a column: no blanks either. */
 const char *text_column(struct span name, char out[TEXT_NAME_BYTES]);
 
+/* No control bytes: it can be a part of a line of text, whatever reads that. */
+bool text_is_clean(struct span text);
+
 /* "2026-11-23T16:00:00Z", with microseconds "2026-11-23T16:00:00.000001Z". Returns `out`. */
 #define TEXT_TIME_BYTES 40u
 const char *text_second(uint64_t second, char out[TEXT_TIME_BYTES]);

@@ -45,7 +45,8 @@ static const struct {
     {FROM "A: b\n\n\n", {"A: b\n\n"}},
     {FROM "a\n\n" OTHER "b\n\n", {"a\n", "b\n"}},
     {FROM "a\n\n\n" OTHER "b\n\n\n", {"a\n\n", "b\n\n"}},
-    {FROM "a\n" OTHER "b\n\n", {"a\n" OTHER "b\n"}}, /* no empty line before it */
+    {FROM "a\n" OTHER "b\n\n", {"a\n", "b\n"}}, /* no empty line before it, but a date in it */
+    {FROM "a\nFrom whom\nb\n\n", {"a\nFrom whom\nb\n"}},
     {FROM "\n" OTHER "\n" FROM, {"", "", ""}},
     {FROM, {""}},
     {FROM ">From a\n>>From b\n> From c\n>From\n\n", {"From a\n>From b\n> From c\n>From\n"}},

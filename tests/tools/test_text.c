@@ -31,6 +31,16 @@ START_TEST(names_too_long_are_cut)
 }
 END_TEST
 
+START_TEST(clean_ones)
+{
+    static const char *const dirty[] = {"a\nb", "\r", "a\x1b[m", "\x7f", "\t"};
+    ck_assert(text_is_clean(SPAN("")));
+    ck_assert(text_is_clean(SPAN("a b@x ~\xc3\xa9")));
+    for (size_t i = 0; i < sizeof dirty / sizeof dirty[0]; i++)
+        ck_assert(!text_is_clean(span_text(dirty[i])));
+}
+END_TEST
+
 START_TEST(times)
 {
     char when[TEXT_TIME_BYTES];
@@ -48,6 +58,7 @@ Suite *test_suite(void)
     TCase *tests = tcase_create("text");
     tcase_add_test(tests, names);
     tcase_add_test(tests, names_too_long_are_cut);
+    tcase_add_test(tests, clean_ones);
     tcase_add_test(tests, times);
     suite_add_tcase(suite, tests);
     return suite;
