@@ -98,8 +98,9 @@ static bool answer(struct scripted_connection *connection, enum script_point poi
     if (!connection->open || connection->mute || connection->closing)
         return false;
     const struct script_fault *fault = scripted_server_fault(connection->server, point);
-    if (fault != NULL)
+    if (fault != NULL && fault->action != SCRIPT_DEAFNESS)
         return say_fault(connection, fault);
+    connection->deaf |= fault != NULL;
     say(connection, text);
     return text[0] <= '3';
 }

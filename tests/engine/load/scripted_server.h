@@ -26,7 +26,7 @@ enum script_point {
 enum script_action {
     SCRIPT_SAY,      /* `text` instead of what is due */
     SCRIPT_SILENCE,  /* nothing, from now on, on this connection */
-    SCRIPT_DEAFNESS, /* reads nothing more */
+    SCRIPT_DEAFNESS, /* says what is due, but reads nothing more */
     SCRIPT_CLOSE,    /* says `text`, if there is one, then FIN */
     SCRIPT_RESET,
 };
