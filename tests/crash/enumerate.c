@@ -4,7 +4,6 @@
  *   enumerate --histories FIRST COUNT
  *   enumerate --history N            one of them
  *   enumerate --history N --state M  one state of it alone, as a failure names it */
-#include "base/log.h"
 #include "tests/crash/proof.h"
 
 #include <inttypes.h>
@@ -48,7 +47,7 @@ static void run(uint64_t history, uint64_t only, struct progress *progress)
     if (child == 0) {
         struct proof proof = {.history = history,
                               .only = only,
-                              .liar = SYNC_PURPOSES,
+                              .liar = getenv("LIE") ? (enum sync_purpose)atoi(getenv("LIE")) : SYNC_PURPOSES,
                               .failures_max = FAILURES_MAX,
                               .fail = on_failure,
                               .at = on_state,
@@ -97,7 +96,6 @@ static int run_all(uint64_t first, uint64_t count, struct progress *progress)
 int main(int argc, char **argv)
 {
     uint64_t first = 0, count = HISTORIES, state = 0;
-    log_set_level(LOG_LEVEL_ERROR - 1);
     struct progress *progress = mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE,
                                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     for (int i = 1; i < argc; i++) {
@@ -119,7 +117,6 @@ int main(int argc, char **argv)
         return 71;
     if (state == 0)
         return run_all(first, count, progress);
-    log_set_level(LOG_LEVEL_DEBUG);
     run(first, state, progress);
     printf("%s\n", progress->failures ? "it fails" : "it holds");
     return progress->failures > 0;

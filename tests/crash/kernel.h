@@ -33,6 +33,7 @@ struct kernel_options {
     bool write_zeroes; /* and FALLOC_FL_WRITE_ZEROES */
     enum kernel_fault fault;
     uint64_t fault_operation; /* counted from 0 */
+    bool verbose;             /* the log's lines go to stderr */
 };
 
 struct kernel_file {
@@ -64,6 +65,8 @@ struct kernel {
     uint64_t operations;
     bool hit; /* the fault has happened */
     bool dead;
+    uint64_t alarms; /* lines of the log that are errors, and the last one */
+    char alarm[160];
     struct kernel *outer; /* the current one before */
 };
 

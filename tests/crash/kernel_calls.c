@@ -1,6 +1,8 @@
 /* The C library's calls of the file medium, diverted here by the linker: -Wl,--wrap=NAME, for the
- * names in meson.build, each also with the suffix 64 of large files. */
+ * names in meson.build, some also with the suffix 64 of large files. And the log's lines: an error
+ * is an alarm, which the proof wants to know of. */
 #include "base/invariant.h"
+#include "base/log.h"
 #include "tests/crash/kernel.h"
 
 #include <dirent.h>
@@ -207,6 +209,26 @@ int __wrap_closedir(DIR *directory)
     kernel_file(kernel_current(), stream->descriptor)->is_open = false;
     free(stream);
     return 0;
+}
+
+/* ---- the log ---- */
+
+void __wrap_log_line(enum log_level level, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void __wrap_log_line(enum log_level level, const char *format, ...)
+{
+    struct kernel *kernel = kernel_current();
+    char line[sizeof(kernel->alarm)];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof(line), format, arguments);
+    va_end(arguments);
+    if (kernel->options.verbose)
+        fprintf(stderr, "  %s\n", line);
+    if (level > LOG_LEVEL_ERROR || kernel->dead)
+        return;
+    kernel->alarms++;
+    memcpy(kernel->alarm, line, sizeof(line));
 }
 
 /* ---- the same with large files ---- */

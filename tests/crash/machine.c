@@ -173,6 +173,7 @@ enum status machine_boot(struct machine *machine)
     machine->closing = false;
     machine->in_the_air = machine->strangers = 0;
     machine->fault.text[0] = '\0';
+    machine->kernel->alarms = 0;
     enum status status = open_store(machine);
     for (uint32_t i = 0; i < machine->options.shards && status == STATUS_OK; i++)
         status = open_log(machine, i);
@@ -333,17 +334,13 @@ void machine_look(struct machine *machine, struct view *view)
     view->count = 0;
     view->shards = machine->options.shards;
     view->strangers = machine->strangers;
-    view->damage = 0;
+    view->alarms = machine->kernel->alarms;
     view->fault[0] = '\0';
+    snprintf(view->alarm, sizeof(view->alarm), "%s", machine->kernel->alarm);
     for (uint32_t i = 0; i < machine->options.shards; i++) {
         view->next_ids[i] = store_next_id(machine->logs[i]);
         if (machine->logs[i]->commit.state != COMMIT_RUNNING)
             snprintf(view->fault, sizeof(view->fault), "shard %u takes no mail", i);
-    }
-    for (uint32_t i = 0; i < store_shards_on_disk(machine->store); i++) {
-        struct store_stats stats;
-        store_stats(machine->store, i, &stats);
-        view->damage += stats.corrupt_batches + stats.corrupt_records;
     }
     for (uint32_t i = 0; i < TRUTH_MAILBOXES; i++)
         look_into(machine, view, i);

@@ -49,7 +49,7 @@ static bool seen_add(struct seen *seen, uint64_t key)
 struct work {
     struct proof *proof;
     struct history history;
-    struct seen seen;
+    struct seen seen, second_seen; /* apart: numbers of states depend on first lives alone */
     struct view view, again; /* too large for the stack */
     struct states states, second_states;
     uint64_t number; /* of the state */
@@ -87,6 +87,7 @@ static void machine_of(struct work *work, struct machine *machine, const struct 
     struct machine_options options = work->history.options;
     options.seed = options.kernel.seed = options.seed ^ work->number << 20;
     options.kernel.fault = FAULT_NONE;
+    options.kernel.verbose = work->proof->only > 0;
     /* The number of shards may change from one start to the next. */
     if (work->number % 5 == 0)
         options.shards = 1 + options.shards % TRUTH_SHARDS_MAX;
@@ -155,7 +156,7 @@ static void check_second(struct work *work, const struct image *image,
                                   ? i
                                   : (uint32_t)random_below(&random, states->count);
             struct image *second = states_make(states, chosen, work->number);
-            work->proof->states += seen_add(&work->seen, image_hash(second) ^ truth->version);
+            work->proof->states += seen_add(&work->second_seen, image_hash(second) ^ truth->version);
             check_image(work, second, truth);
             image_close(second);
         }
@@ -231,6 +232,7 @@ void proof_run(struct proof *proof)
     walker_deinit(&walker);
     history_deinit(&work->history);
     free(work->seen.keys);
+    free(work->second_seen.keys);
     free(truth);
     free(work);
 }

@@ -144,11 +144,11 @@ bool truth_check(const struct truth *truth, const struct view *view, enum truth_
                  char text[TRUTH_TEXT_BYTES])
 {
     struct check check = {.truth = truth, .view = view, .weather = weather, .text = text};
-    check.excused = weather == WEATHER_BLIND || (weather == WEATHER_DAMAGED && view->damage > 0);
+    check.excused = weather == WEATHER_BLIND || (weather == WEATHER_DAMAGED && view->alarms > 0);
     if (view->fault[0])
         return weather != WEATHER_FAIR || complain(&check, "the store: %.150s", view->fault);
-    if (view->damage > 0 && weather == WEATHER_FAIR)
-        return complain(&check, "a power cut was taken for damage");
+    if (view->alarms > 0 && weather == WEATHER_FAIR)
+        return complain(&check, "a false alarm: %.150s", view->alarm);
     if (view->strangers > 0)
         return complain(&check, "a mailbox that nobody has written to");
     for (uint32_t i = 0; i < view->count; i++)

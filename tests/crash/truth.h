@@ -68,15 +68,16 @@ struct view {
     uint32_t shards; /* of this run */
     uint64_t next_ids[TRUTH_SHARDS_MAX];
     uint32_t strangers; /* mailboxes that nobody has written to */
-    uint64_t damage;    /* that the store has found and named */
+    uint64_t alarms;    /* that the store has raised when it opened, and the last one */
+    char alarm[TRUTH_TEXT_BYTES];
     char fault[TRUTH_TEXT_BYTES]; /* why it did not open or work; empty: it did */
 };
 
 /* What may be wrong with the disk. */
 enum truth_weather {
-    WEATHER_FAIR,    /* nothing: no damage may be found, all must be there */
-    WEATHER_DAMAGED, /* bytes went bad: the store may refuse, or name damage and miss something, but
-                        must never show anything wrong */
+    WEATHER_FAIR,    /* nothing: no alarm may be raised, all must be there */
+    WEATHER_DAMAGED, /* bytes went bad: the store may refuse, or raise an alarm and miss something,
+                        but must never show anything wrong */
     WEATHER_BLIND,   /* bytes that nothing vouches for went bad: it need not even name it */
 };
 
