@@ -73,11 +73,11 @@ static void run(uint64_t history, uint64_t only, struct progress *progress)
 static int run_all(uint64_t first, uint64_t count, struct progress *progress)
 {
     uint64_t sum = 0;
-    printf("1..%u\n", HISTORY_KINDS + 1);
-    for (uint64_t kind = 0; kind < HISTORY_KINDS; kind++) {
+    printf("1..%u\n", PROOF_KINDS + 1);
+    for (uint64_t kind = 0; kind < PROOF_KINDS; kind++) {
         uint64_t states = 0, failures = 0, histories = 0;
         for (uint64_t history = first; history < first + count; history++) {
-            if (history % HISTORY_KINDS != kind)
+            if (history % PROOF_KINDS != kind)
                 continue;
             run(history, 0, progress);
             histories++;
@@ -86,10 +86,10 @@ static int run_all(uint64_t first, uint64_t count, struct progress *progress)
         }
         sum += states;
         printf("%sok %" PRIu64 " - %s: %" PRIu64 " histories, %" PRIu64 " states\n",
-               failures ? "not " : "", kind + 1, history_kinds[kind].name, histories, states);
+               failures ? "not " : "", kind + 1, proof_kind_text(kind), histories, states);
     }
     bool enough = sum >= STATES_WANTED || count < HISTORIES;
-    printf("%sok %u - %" PRIu64 " states in all\n", enough ? "" : "not ", HISTORY_KINDS + 1, sum);
+    printf("%sok %u - %" PRIu64 " states in all\n", enough ? "" : "not ", PROOF_KINDS + 1, sum);
     return 0;
 }
 

@@ -179,15 +179,15 @@ static void set_options(struct history *history, enum kernel_fault fault,
     };
 }
 
-void history_make(struct history *history, uint64_t number, enum kernel_fault fault,
+void history_make(struct history *history, uint32_t kind, uint64_t seed, enum kernel_fault fault,
                   uint64_t fault_operation)
 {
     struct making *making = calloc(1, sizeof(*making));
-    *history = (struct history){.kind = &history_kinds[number % HISTORY_KINDS], .seed = number};
+    *history = (struct history){.kind = &history_kinds[kind], .seed = seed};
     set_options(history, fault, fault_operation);
     history->start = image_open();
     making->history = history;
-    making->random.state = ~number;
+    making->random.state = ~seed;
     machine_init(&making->machine, history->start, &history->journal, &history->letters,
                  &history->options);
     walker_init(&making->walker, &history->journal, history->start, SYNC_PURPOSES);

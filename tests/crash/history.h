@@ -33,8 +33,8 @@ struct history {
     bool hit;
 };
 
-/* History `number` is of kind number % HISTORY_KINDS. `fault`: of one operation. */
-void history_make(struct history *history, uint64_t number, enum kernel_fault fault,
+/* `fault`: of one operation. */
+void history_make(struct history *history, uint32_t kind, uint64_t seed, enum kernel_fault fault,
                   uint64_t fault_operation);
 void history_deinit(struct history *history);
 

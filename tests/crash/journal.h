@@ -17,7 +17,7 @@ enum event_kind {
     EVENT_ENTER,  /* directory: name is target's; the first one of a new node */
     EVENT_RENAME, /* directory: name becomes new_name, which is target's */
     EVENT_LEAVE,  /* directory: name is nobody's */
-    EVENT_SYNC,   /* node, a file or a directory */
+    EVENT_SYNC,   /* node, a file or a directory; IMAGE_NONE: everything */
     EVENT_END,    /* of the event `of` */
     EVENT_NOTE,
     EVENT_CUT, /* the power failed: the disk is as `image` from now on */

@@ -104,10 +104,15 @@ static void note_name(struct kernel *kernel, uint32_t directory, const char *nam
     }
 }
 
+static void note_write(enum sync_purpose *purpose, uint64_t offset)
+{
+    if (*purpose == SYNC_BATCH || *purpose == SYNC_SEGMENT_HEADER)
+        *purpose = offset == 0 ? SYNC_SEGMENT_HEADER : SYNC_BATCH;
+}
+
 /* Which sync will make the change durable. */
 static void note_purpose(struct kernel *kernel, const struct event *event)
 {
-    enum sync_purpose *purpose = &kernel->purposes[event->node];
     switch (event->kind) {
     case EVENT_ENTER:
         note_name(kernel, event->node, event->name, event->target);
@@ -117,11 +122,10 @@ static void note_purpose(struct kernel *kernel, const struct event *event)
         break;
     case EVENT_LEAVE:
         if (!ends_with(event->name, "spare.tmp"))
-            *purpose = SYNC_REMOVAL;
+            kernel->purposes[event->node] = SYNC_REMOVAL;
         break;
     case EVENT_WRITE:
-        if (*purpose == SYNC_BATCH || *purpose == SYNC_SEGMENT_HEADER)
-            *purpose = event->offset == 0 ? SYNC_SEGMENT_HEADER : SYNC_BATCH;
+        note_write(&kernel->purposes[event->node], event->offset);
         break;
     default:
         break;
@@ -142,7 +146,8 @@ uint32_t kernel_begin(struct kernel *kernel, const struct event *event)
     INVARIANT(!kernel->dead);
     note_purpose(kernel, event);
     uint32_t begun = journal_add(kernel->journal, event);
-    kernel->journal->events[begun].purpose = kernel->purposes[event->node];
+    kernel->journal->events[begun].purpose =
+        event->node == IMAGE_NONE ? SYNC_WHOLE : kernel->purposes[event->node];
     return begun;
 }
 
@@ -217,13 +222,22 @@ int kernel_make_directory(struct kernel *kernel, uint32_t from, const char *path
     return made < 0 ? made : 0;
 }
 
-int kernel_sync(struct kernel *kernel, int descriptor)
+static int sync_node(struct kernel *kernel, uint32_t node)
 {
-    uint32_t node = kernel_file(kernel, descriptor)->node;
     int error = trouble(kernel, false);
     if (kernel->dead)
         return error;
     return change(kernel, &(struct event){.kind = EVENT_SYNC, .node = node}, error);
+}
+
+int kernel_sync(struct kernel *kernel, int descriptor)
+{
+    return sync_node(kernel, kernel_file(kernel, descriptor)->node);
+}
+
+int kernel_sync_all(struct kernel *kernel)
+{
+    return sync_node(kernel, IMAGE_NONE);
 }
 
 int kernel_unlink(struct kernel *kernel, uint32_t from, const char *path)

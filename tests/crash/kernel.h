@@ -105,6 +105,7 @@ void kernel_end(struct kernel *kernel, uint32_t event, enum event_outcome outcom
 int kernel_open_file(struct kernel *kernel, uint32_t from, const char *path, int flags);
 int kernel_make_directory(struct kernel *kernel, uint32_t from, const char *path);
 int kernel_sync(struct kernel *kernel, int descriptor);
+int kernel_sync_all(struct kernel *kernel);
 int kernel_unlink(struct kernel *kernel, uint32_t from, const char *path);
 
 /* A ring of this kernel's, for media. */

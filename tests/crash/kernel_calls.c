@@ -92,6 +92,13 @@ int __wrap_fsync(int descriptor)
     return told(kernel_sync(kernel_current(), descriptor));
 }
 
+int __wrap_syncfs(int descriptor);
+int __wrap_syncfs(int descriptor)
+{
+    (void)descriptor;
+    return told(kernel_sync_all(kernel_current()));
+}
+
 int __wrap_flock(int descriptor, int operation);
 int __wrap_flock(int descriptor, int operation)
 {

@@ -1,6 +1,7 @@
 #include "tests/crash/proof.h"
 
 #include "base/invariant.h"
+#include "tests/crash/contract.h"
 #include "tests/crash/states.h"
 
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #define SECOND_MOMENTS 6u  /* of whose journal so many moments are looked at */
 #define SECOND_STATES 4u   /* with so many states each */
 #define SECOND_STEPS 12u
+#define CONTRACT_STATES 32u /* of one moment */
 
 /* Which states have been seen: no use in checking one twice. */
 struct seen {
@@ -211,15 +213,13 @@ static void check_states(struct work *work, const struct walker *walker, const s
     }
 }
 
-void proof_run(struct proof *proof)
+static void prove_history(struct work *work)
 {
-    struct work *work = calloc(1, sizeof(*work));
+    struct proof *proof = work->proof;
     struct truth *truth = malloc(sizeof(*truth));
     struct walker walker;
-    INVARIANT(work && truth);
-    work->proof = proof;
-    proof->states = proof->failures = 0;
-    history_make(&work->history, proof->history, FAULT_NONE, 0);
+    INVARIANT(truth);
+    history_make(&work->history, (uint32_t)(proof->history % PROOF_KINDS), proof->history, FAULT_NONE, 0);
     if (work->history.wrong[0])
         fail(work, work->history.wrong);
     walker_init(&walker, &work->history.journal, work->history.start, proof->liar);
@@ -231,8 +231,73 @@ void proof_run(struct proof *proof)
     }
     walker_deinit(&walker);
     history_deinit(&work->history);
+    free(truth);
+}
+
+/* ---- the medium alone ---- */
+
+static void check_contract(struct work *work, const struct contract *contract,
+                           const struct walker *walker, const uint32_t counts[2])
+{
+    struct proof *proof = work->proof;
+    char text[CONTRACT_TEXT_BYTES];
+    states_init(&work->states, walker, CONTRACT_STATES);
+    for (uint32_t i = 0; i < work->states.count && !stopped(work); i++) {
+        struct image *image = states_make(&work->states, i, proof->history);
+        uint64_t knowledge = (uint64_t)(counts[0] + counts[1]) << 40;
+        if (seen_add(&work->seen, image_hash(image) ^ knowledge)) {
+            work->number++;
+            if (!proof->only || proof->only == work->number) {
+                proof->at(proof->context, proof->history, work->number);
+                proof->states++;
+                if (!contract_check(contract, image, counts[CONTRACT_BEGUN],
+                                    counts[CONTRACT_ENDED], text))
+                    fail(work, text);
+            }
+        }
+        image_close(image);
+    }
+}
+
+static void prove_contract(struct work *work)
+{
+    struct proof *proof = work->proof;
+    uint64_t seed = proof->history;
+    struct kernel_options options = {.seed = seed,
+                                     .direct = seed / PROOF_KINDS % 3 > 0,
+                                     .write_zeroes = seed / PROOF_KINDS % 3 > 1};
+    struct contract *contract = contract_open(seed, &options);
+    struct image *start = image_open();
+    struct walker walker;
+    uint32_t counts[2] = {0, 0};
+    walker_init(&walker, contract_journal(contract), start, proof->liar);
+    for (const struct event *event; !stopped(work) && (event = walker_step(&walker));) {
+        if (event->kind == EVENT_NOTE)
+            counts[event->note.kind] = event->note.subject;
+        check_contract(work, contract, &walker, counts);
+    }
+    walker_deinit(&walker);
+    image_close(start);
+    contract_close(contract);
+}
+
+const char *proof_kind_text(uint64_t history)
+{
+    uint64_t kind = history % PROOF_KINDS;
+    return kind < HISTORY_KINDS ? history_kinds[kind].name : "the medium alone";
+}
+
+void proof_run(struct proof *proof)
+{
+    struct work *work = calloc(1, sizeof(*work));
+    INVARIANT(work);
+    work->proof = proof;
+    proof->states = proof->failures = 0;
+    if (proof->history % PROOF_KINDS < HISTORY_KINDS)
+        prove_history(work);
+    else
+        prove_contract(work);
     free(work->seen.keys);
     free(work->second_seen.keys);
-    free(truth);
     free(work);
 }

@@ -9,6 +9,10 @@
 
 #include "tests/crash/history.h"
 
+/* What a history is about: number % PROOF_KINDS. The last kind is of the medium alone. */
+#define PROOF_KINDS (HISTORY_KINDS + 1)
+const char *proof_kind_text(uint64_t history);
+
 struct proof {
     /* Given. */
     uint64_t history;        /* its number */

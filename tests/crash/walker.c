@@ -88,9 +88,12 @@ static void begin_sync(struct walker *walker, uint32_t number, const struct even
     struct walker_sync *sync = &walker->syncs[walker->syncs_count++];
     sync->event = number;
     sync->covered_count = 0;
-    for (uint32_t i = 0; i < walker->pending_count; i++)
-        if (walker->pending[i].ended && event_of(walker, &walker->pending[i])->node == event->node)
-            sync->covered[sync->covered_count++] = walker->pending[i].event;
+    for (uint32_t i = 0; i < walker->pending_count; i++) {
+        const struct pending *pending = &walker->pending[i];
+        bool is_meant = event->node == IMAGE_NONE || event_of(walker, pending)->node == event->node;
+        if (pending->ended && is_meant)
+            sync->covered[sync->covered_count++] = pending->event;
+    }
 }
 
 /* After a failed sync the kernel takes all it covered for written, whether it was or not. */
