@@ -47,6 +47,7 @@ static void run(uint64_t history, uint64_t only, struct progress *progress)
     if (child == 0) {
         struct proof proof = {.history = history,
                               .only = only,
+                              .kernel = {.verbose = only > 0},
                               .liar = getenv("LIE") ? (enum sync_purpose)atoi(getenv("LIE")) : SYNC_PURPOSES,
                               .failures_max = FAILURES_MAX,
                               .fail = on_failure,

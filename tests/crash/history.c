@@ -123,25 +123,29 @@ static void power_cut(struct making *making)
     free(states);
 }
 
-/* Boots and looks: false when that is not what was promised. A fault may keep it from booting, but
- * then only once. */
+/* Boots, looks and compares. When the fault comes just then, the store may refuse or complain, but
+ * it must destroy nothing: then it is killed and boots once more. */
 static bool begin_life(struct making *making)
 {
     struct history *history = making->history;
     struct machine *machine = &making->machine;
     struct view *view = malloc(sizeof(*view));
-    enum status status = machine_boot(machine);
-    if (status != STATUS_OK && machine->kernel->hit)
-        status = machine_boot(machine);
-    catch_up(making);
-    bool good = status == STATUS_OK;
-    if (!good) {
-        snprintf(history->wrong, sizeof(history->wrong), "no boot: %.150s", machine->fault.text);
-    } else {
-        machine_look(machine, view);
-        good = truth_check(&making->truth, view, WEATHER_FAIR, history->wrong);
-        truth_settle(&making->truth, view, machine->journal);
+    bool was_hit = machine->kernel->hit, good = false;
+    for (bool again = true; again;) {
+        enum status status = machine_boot(machine);
+        machine_look(machine, view, status);
+        bool is_hit = machine->kernel->hit && !was_hit;
+        again = is_hit && (status != STATUS_OK || view->fault[0] || view->alarms > 0);
+        was_hit = machine->kernel->hit;
+        catch_up(making);
+        good = truth_check(&making->truth, view, is_hit ? WEATHER_DAMAGED : WEATHER_FAIR,
+                           history->wrong);
+        if (again && status == STATUS_OK)
+            machine_kill(machine);
+        again = again && good;
     }
+    if (good)
+        truth_settle(&making->truth, view, machine->journal);
     free(view);
     return good;
 }
@@ -162,16 +166,16 @@ static void live(struct making *making, bool last)
         power_cut(making);
 }
 
-static void set_options(struct history *history, enum kernel_fault fault,
-                        uint64_t fault_operation)
+static void set_options(struct history *history, const struct kernel_options *kernel)
 {
     const struct history_kind *kind = history->kind;
     history->options = (struct machine_options){
         .kernel = {.seed = history->seed,
                    .direct = kind->direct,
                    .write_zeroes = kind->write_zeroes,
-                   .fault = fault,
-                   .fault_operation = fault_operation},
+                   .fault = kernel->fault,
+                   .fault_operation = kernel->fault_operation,
+                   .verbose = kernel->verbose},
         .seed = history->seed,
         .shards = kind->shards,
         .commit_depth = kind->commit_depth,
@@ -179,12 +183,12 @@ static void set_options(struct history *history, enum kernel_fault fault,
     };
 }
 
-void history_make(struct history *history, uint32_t kind, uint64_t seed, enum kernel_fault fault,
-                  uint64_t fault_operation)
+void history_make(struct history *history, uint32_t kind, uint64_t seed,
+                  const struct kernel_options *kernel)
 {
     struct making *making = calloc(1, sizeof(*making));
     *history = (struct history){.kind = &history_kinds[kind], .seed = seed};
-    set_options(history, fault, fault_operation);
+    set_options(history, kernel);
     history->start = image_open();
     making->history = history;
     making->random.state = ~seed;
@@ -194,7 +198,7 @@ void history_make(struct history *history, uint32_t kind, uint64_t seed, enum ke
     truth_init(&making->truth, &history->letters);
     for (uint32_t i = 0; i < history->kind->lives && begin_life(making); i++)
         live(making, i + 1 == history->kind->lives);
-    if (making->machine.wrong[0])
+    if (making->machine.wrong[0] && !history->wrong[0])
         memcpy(history->wrong, making->machine.wrong, sizeof(history->wrong));
     history->operations = making->machine.kernel->operations;
     history->hit = making->machine.kernel->hit;

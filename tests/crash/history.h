@@ -33,9 +33,9 @@ struct history {
     bool hit;
 };
 
-/* `fault`: of one operation. */
-void history_make(struct history *history, uint32_t kind, uint64_t seed, enum kernel_fault fault,
-                  uint64_t fault_operation);
+/* Of `kernel` the fault (FAULT_NONE: none), its operation and `verbose` are taken. */
+void history_make(struct history *history, uint32_t kind, uint64_t seed,
+                  const struct kernel_options *kernel);
 void history_deinit(struct history *history);
 
 /* One thing or another that users do, or nothing for a moment. */

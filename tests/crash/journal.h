@@ -26,7 +26,7 @@ enum event_kind {
 enum event_outcome {
     OUTCOME_DONE,
     OUTCOME_UNHEARD, /* done, but the process was killed: for no write does this mean durable */
-    OUTCOME_FAILED,  /* what `draw` chooses of it has happened: of a sync, to what it covers */
+    OUTCOME_FAILED,  /* what `draw` chooses of it has happened */
 };
 
 /* What a sync or a write-through is for: each of them can be made to lie. */

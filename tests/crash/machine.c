@@ -329,15 +329,19 @@ static void look_into(struct machine *machine, struct view *view, uint32_t mailb
     store_maildrop_close(log, maildrop);
 }
 
-void machine_look(struct machine *machine, struct view *view)
+void machine_look(struct machine *machine, struct view *view, enum status boot)
 {
     view->count = 0;
-    view->shards = machine->options.shards;
+    view->shards = boot == STATUS_OK ? machine->options.shards : 0;
     view->strangers = machine->strangers;
     view->alarms = machine->kernel->alarms;
     view->fault[0] = '\0';
     snprintf(view->alarm, sizeof(view->alarm), "%s", machine->kernel->alarm);
-    for (uint32_t i = 0; i < machine->options.shards; i++) {
+    if (boot != STATUS_OK) {
+        snprintf(view->fault, sizeof(view->fault), "%.199s", machine->fault.text);
+        return;
+    }
+    for (uint32_t i = 0; i < view->shards; i++) {
         view->next_ids[i] = store_next_id(machine->logs[i]);
         if (machine->logs[i]->commit.state != COMMIT_RUNNING)
             snprintf(view->fault, sizeof(view->fault), "shard %u takes no mail", i);

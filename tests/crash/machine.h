@@ -83,7 +83,8 @@ void machine_send_piece(struct machine *machine, uint32_t draft, uint32_t bytes,
 /* Deletes messages of a mailbox by chance, unless a deletion is under way. */
 void machine_delete(struct machine *machine, uint32_t mailbox);
 
-/* Looks into every mailbox and reads everything. */
-void machine_look(struct machine *machine, struct view *view);
+/* Looks into every mailbox and reads everything. When the machine did not boot, the view says why.
+ */
+void machine_look(struct machine *machine, struct view *view, enum status boot);
 
 #endif

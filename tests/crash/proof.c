@@ -11,6 +11,7 @@
 #define SECOND_MOMENTS 6u  /* of whose journal so many moments are looked at */
 #define SECOND_STATES 4u   /* with so many states each */
 #define SECOND_STEPS 12u
+#define SAMPLE_STATES 4u    /* of one moment, when moments are sampled */
 #define CONTRACT_STATES 32u /* of one moment */
 
 /* Which states have been seen: no use in checking one twice. */
@@ -75,9 +76,7 @@ static bool fail(struct work *work, const char *text)
 static bool boot_and_check(struct work *work, struct machine *machine, const struct truth *truth)
 {
     char text[TRUTH_TEXT_BYTES];
-    if (machine_boot(machine) != STATUS_OK)
-        return fail(work, machine->fault.text);
-    machine_look(machine, &work->view);
+    machine_look(machine, &work->view, machine_boot(machine));
     if (!truth_check(truth, &work->view, WEATHER_FAIR, text))
         return fail(work, text);
     return machine->wrong[0] ? fail(work, machine->wrong) : true;
@@ -89,7 +88,7 @@ static void machine_of(struct work *work, struct machine *machine, const struct 
     struct machine_options options = work->history.options;
     options.seed = options.kernel.seed = options.seed ^ work->number << 20;
     options.kernel.fault = FAULT_NONE;
-    options.kernel.verbose = work->proof->only > 0;
+    options.kernel.verbose = work->proof->only > 0 && work->proof->kernel.verbose;
     /* The number of shards may change from one start to the next. */
     if (work->number % 5 == 0)
         options.shards = 1 + options.shards % TRUTH_SHARDS_MAX;
@@ -194,7 +193,7 @@ static void check_states(struct work *work, const struct walker *walker, const s
 {
     struct proof *proof = work->proof;
     struct states *states = &work->states;
-    states_init(states, walker, work->history.kind->states);
+    states_init(states, walker, proof->sample ? SAMPLE_STATES : work->history.kind->states);
     for (uint32_t i = 0; i < states->count && !stopped(work); i++) {
         struct image *image = states_make(states, i, work->history.seed);
         uint64_t knowledge = (uint64_t)truth->version << 40;
@@ -219,15 +218,21 @@ static void prove_history(struct work *work)
     struct truth *truth = malloc(sizeof(*truth));
     struct walker walker;
     INVARIANT(truth);
-    history_make(&work->history, (uint32_t)(proof->history % PROOF_KINDS), proof->history, FAULT_NONE, 0);
+    history_make(&work->history, (uint32_t)(proof->history % PROOF_KINDS), proof->history,
+                 &proof->kernel);
+    proof->operations = work->history.operations;
+    proof->hit = work->history.hit;
     if (work->history.wrong[0])
         fail(work, work->history.wrong);
+    uint64_t moments = proof->sample ? work->history.journal.count / proof->sample + 1 : 1;
+    struct random random = {.state = proof->history ^ proof->kernel.fault_operation << 32};
     walker_init(&walker, &work->history.journal, work->history.start, proof->liar);
     truth_init(truth, &work->history.letters);
     for (const struct event *event; !stopped(work) && (event = walker_step(&walker));) {
         if (event->kind == EVENT_NOTE)
             truth_take(truth, &event->note);
-        check_states(work, &walker, truth);
+        if (random_below(&random, moments) == 0)
+            check_states(work, &walker, truth);
     }
     walker_deinit(&walker);
     history_deinit(&work->history);

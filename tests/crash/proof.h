@@ -18,6 +18,8 @@ struct proof {
     uint64_t history;        /* its number */
     uint64_t only;           /* check this state alone; 0: all */
     enum sync_purpose liar;  /* SYNC_PURPOSES: none */
+    struct kernel_options kernel; /* the fault, its operation, `verbose` */
+    uint64_t sample; /* look at about so many moments only; 0: at all */
     uint64_t failures_max;   /* stop there */
     void (*fail)(void *context, uint64_t history, uint64_t state, const char *text);
     void (*at)(void *context, uint64_t history, uint64_t state); /* before each state */
@@ -25,6 +27,8 @@ struct proof {
     /* Found. */
     uint64_t states; /* checked, no two alike */
     uint64_t failures;
+    uint64_t operations; /* of the history, and whether the fault was met */
+    bool hit;
 };
 
 void proof_run(struct proof *proof);

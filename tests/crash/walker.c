@@ -90,13 +90,14 @@ static void begin_sync(struct walker *walker, uint32_t number, const struct even
     sync->covered_count = 0;
     for (uint32_t i = 0; i < walker->pending_count; i++) {
         const struct pending *pending = &walker->pending[i];
-        bool is_meant = event->node == IMAGE_NONE || event_of(walker, pending)->node == event->node;
+        bool is_meant = event->node == IMAGE_NONE ||
+                        (event_of(walker, pending)->node == event->node && !pending->failed);
         if (pending->ended && is_meant)
             sync->covered[sync->covered_count++] = pending->event;
     }
 }
 
-/* After a failed sync the kernel takes all it covered for written, whether it was or not. */
+/* After a failed sync the kernel takes what it covered for written, whether it was or not. */
 static void end_sync(struct walker *walker, const struct event *begun, const struct event *end)
 {
     uint32_t place = 0;
@@ -108,10 +109,10 @@ static void end_sync(struct walker *walker, const struct event *begun, const str
         return;
     for (uint32_t i = 0; i < sync.covered_count; i++) {
         struct pending *pending = pending_of(walker, sync.covered[i]);
-        if (end->outcome == OUTCOME_DONE || draw_chooses(end->draw, i))
+        if (end->outcome == OUTCOME_DONE)
             make_durable(walker, sync.covered[i]);
         else if (pending)
-            forget(walker, pending);
+            pending->failed = true;
     }
 }
 

@@ -15,6 +15,7 @@
 struct pending {
     uint32_t event;
     bool ended;
+    bool failed; /* a sync of it has: a later one says nothing of it (but SYNC_WHOLE does) */
     /* Sectors written again since, and that is durable. */
     uint64_t dead[WALKER_SECTORS_MAX / 64];
 };
