@@ -12,6 +12,7 @@ import os
 import re
 import resource
 import shutil
+import signal
 import sys
 import tempfile
 
@@ -185,7 +186,11 @@ def missing(options):
     if not any(re.search(options.only, name)
                for name in [*(each.name for each in WORKLOADS), open_loop.NAME]):
         return os.EX_USAGE, f"--only {options.only.pattern}: no workload has such a name"
-    return None
+    try:
+        with open(options.json or os.devnull, "a", encoding="utf-8"):
+            return None
+    except OSError as error:
+        return os.EX_CANTCREAT, f"--json: {error}"
 
 
 def main():
@@ -197,7 +202,11 @@ def main():
         return code
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return run(options)
+    try:
+        return run(options)
+    except KeyboardInterrupt:
+        print("compare.py: interrupted", file=sys.stderr)
+        return 128 + signal.SIGINT
 
 
 if __name__ == "__main__":

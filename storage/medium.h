@@ -56,7 +56,7 @@ struct medium_calls {
 
     /* Synchronous and cold. fence: become the only user of the store or fail with BUSY; held until
      * medium_deinit; `read_only` users share it among themselves and with a writer (tools looking
-     * in). */
+     * in). What can be read after a writer's fence is durable, whoever wrote it. */
     enum status (*fence)(struct medium *medium, bool read_only, struct fault *fault);
     enum status (*list)(struct medium *medium,
                         void (*visit)(void *context, struct medium_name name, uint64_t bytes),

@@ -337,6 +337,11 @@ static enum status file_fence(struct medium *medium, bool read_only, struct faul
                            file->directory, strerror(errno));
     if (status == STATUS_OK)
         status = file_directory_sweep(file->root, file->directory, fault);
+    /* A process that was killed leaves writes in the cache that were never synced. They must not be
+     * believed and vouched for, and then be lost with the power. */
+    if (status == STATUS_OK && syncfs(file->root) < 0)
+        status = fault_set(fault, status_from_errno(errno), "cannot sync %s: %s", file->directory,
+                           strerror(errno));
     if (status != STATUS_OK) {
         close(lock);
         return status;

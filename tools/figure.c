@@ -70,7 +70,7 @@ const char *figure_part(double part, char out[FIGURE_BYTES])
 const char *figure_duration(double seconds, char out[FIGURE_BYTES])
 {
     uint64_t whole = (uint64_t)llround(seconds);
-    if (seconds > 0 && seconds < 1)
+    if (seconds > 0 && seconds < 0.0995)
         return figure_time(seconds * 1e9, out);
     if (seconds <= 0)
         snprintf(out, FIGURE_BYTES, "0 s");

@@ -156,14 +156,12 @@ static void look(struct blast *blast, struct blast_report *report, double second
     timeline_looked(timeline, seconds, last);
     report->steps_count = timeline->count;
     const struct tally *total = timeline_total(timeline);
-    const struct tally_outcomes *messages = &total->messages;
     report->seconds = seconds;
-    report->in_flight = messages->sent - messages->acked - messages->refused - messages->failed -
-                        messages->doubtful;
+    report->in_flight = tally_in_flight(&total->messages);
     uint64_t ended = 0;
     for (uint32_t i = 0; i < SMTP_CLIENT_FAILURES; i++)
         ended += total->failures[i];
-    report->connections = (uint32_t)(total->connected - ended);
+    report->connections = (uint32_t)(total->connected > ended ? total->connected - ended : 0);
     if (!last)
         report->total = *total;
 }

@@ -141,8 +141,7 @@ static void give_up_if_hopeless(struct generator *generator)
 void generator_end(struct generator *generator, bool now)
 {
     generator->ended = true;
-    if (!generator->cut)
-        generator_cut_attempts(generator);
+    generator_cut_attempts(generator);
     for (uint32_t i = 0; now && i < generator->senders_count; i++)
         if (generator->senders[i].call.session != NULL)
             net_abort(generator->shard->net, generator->senders[i].call.session->conn);
@@ -151,7 +150,7 @@ void generator_end(struct generator *generator, bool now)
 static bool may_offer(struct generator *generator)
 {
     return generator->idle != NULL && !generator->starved &&
-           (generator->again != NULL || generator_is_due(generator) ||
+           ((generator->again != NULL && !generator->cut) || generator_is_due(generator) ||
             generator_has_ended(generator));
 }
 
@@ -168,7 +167,7 @@ static void offer(struct generator *generator)
 
 static uint64_t wait_ns(struct generator *generator)
 {
-    if (generator->starved)
+    if (generator->starved || (generator->cut && generator->again != NULL))
         return STARVED_NS;
     uint64_t now = now_ns(generator), due = UINT64_MAX;
     if (schedule_is_open(&generator->schedule) && generator->idle != NULL && !generator->ended)
@@ -190,7 +189,9 @@ static uint64_t turn(void *context)
     if (generator->schedule.started_ns == 0)
         start(generator);
     timer_wheel_advance(&generator->reconnects, now / NS_PER_MS, absent_again, generator);
-    if (!generator->cut)
+    if (generator->cut)
+        generator_cut_attempts(generator);
+    else
         timer_wheel_advance(&generator->attempts, now / NS_PER_MS, generator_attempt, generator);
     if (schedule_is_over(&generator->schedule, now) && !generator->ended)
         generator_end(generator, false);

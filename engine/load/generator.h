@@ -61,8 +61,8 @@ struct generator {
     uint64_t started;     /* letters, each once */
     uint64_t late;        /* of those: more than a second */
     uint64_t in_flight;   /* letters begun and not ended, those that wait for another attempt too */
-    uint64_t expected;    /* lines that the ledger must still find room for */
-    struct letter *again; /* whose next attempt is due */
+    uint64_t expected;    /* lines of the ledger that letters under way will need */
+    struct letter *again; /* whose next attempt is due; cut: that must be ended */
     bool starved;         /* letters or ledger have no room at the moment */
     bool ended;           /* no more letters are begun */
     bool gave_up;
@@ -85,9 +85,10 @@ bool generator_is_over(const struct generator *generator);
 
 /* Whether another letter may begin now. */
 bool generator_is_due(const struct generator *generator);
-/* The timer of a letter that waits for another attempt. */
+/* The timer of a letter that waits for another attempt: it is due. */
 void generator_attempt(void *generator, struct timer *timer);
-/* Letters that wait for another attempt will not get it. */
+/* Letters that wait for another attempt will not get it, and end as soon as the ledger has room:
+ * for those that it has none for, to be called again. */
 void generator_cut_attempts(struct generator *generator);
 
 /* ---------------------------------------------------------------------- for the senders ---- */

@@ -20,12 +20,11 @@ bool generator_is_due(const struct generator *generator)
            schedule_due_ns(&generator->schedule, generator->started) <= now;
 }
 
-/* Every recipient will need a line now and one at its end, and again for every attempt. */
-static bool ledger_has_lines_for(struct generator *generator, uint32_t recipients)
+/* Besides those that letters under way will need at their end. */
+static bool ledger_has_room_for(struct generator *generator, uint32_t lines)
 {
-    return generator->ledger == NULL ||
-           ledger_has_room(generator->ledger, generator->index,
-                           (uint32_t)generator->expected + 2 * recipients);
+    return generator->ledger == NULL || ledger_has_room(generator->ledger, generator->index,
+                                                        (uint32_t)generator->expected + lines);
 }
 
 static void note(struct generator *generator, const struct letter *letter,
@@ -54,7 +53,7 @@ static void note_sent(struct generator *generator, const struct letter *letter)
 static struct letter *begin_letter(struct generator *generator)
 {
     uint32_t recipients = (uint32_t)distribution_max(&generator->options->recipients);
-    struct letter *letter = ledger_has_lines_for(generator, recipients)
+    struct letter *letter = ledger_has_room_for(generator, 2 * recipients)
                                 ? letter_write(generator->desk, generator->shard->wall_ns)
                                 : NULL;
     if (letter == NULL) {
@@ -65,8 +64,6 @@ static struct letter *begin_letter(struct generator *generator)
     letter->intended_ns = schedule_is_open(&generator->schedule)
                               ? schedule_intended_ns(&generator->schedule, generator->started)
                               : now;
-    letter->attempts = 0;
-    letter->acked = false;
     if (now - letter->intended_ns > LATE_NS)
         generator->late++;
     generator->started++;
@@ -78,9 +75,9 @@ static struct letter *begin_letter(struct generator *generator)
 
 struct letter *generator_next(struct generator *generator)
 {
-    struct letter *letter = generator->again;
+    struct letter *letter = generator->cut ? NULL : generator->again;
     if (letter != NULL) {
-        if (!ledger_has_lines_for(generator, letter->message.recipient_count)) {
+        if (!ledger_has_room_for(generator, 2 * letter->message.recipient_count)) {
             generator->starved = true;
             return NULL;
         }
@@ -101,7 +98,7 @@ bool generator_has_ended(const struct generator *generator)
     return generator->ended && generator->in_flight == 0;
 }
 
-static void settle(struct generator *generator, const struct letter *letter,
+static void settle(struct generator *generator, struct letter *letter,
                    const struct smtp_client_recipient *recipient)
 {
     static const uint8_t outcomes[] = {
@@ -120,22 +117,20 @@ static void settle(struct generator *generator, const struct letter *letter,
     enum ledger_outcome outcome = outcomes[recipient->outcome];
     note(generator, letter, recipient, outcome);
     ++*counts[outcome];
+    letter->fates |= (uint8_t)(1u << recipient->outcome);
 }
 
-/* The best that came of it for any recipient, but doubt is worse than a refusal. */
+/* The best that came of it for any recipient in any attempt, but doubt is worse than a refusal. */
 static void settle_message(struct generator *generator, struct letter *letter, uint64_t now)
 {
     struct tally *tally = generator->tally;
-    unsigned seen = 0;
-    for (uint32_t i = 0; i < letter->message.recipient_count; i++)
-        seen |= 1u << letter->message.recipients[i].outcome;
-    if (letter->acked) {
+    if (letter->fates & 1u << SMTP_CLIENT_ACCEPTED) {
         tally->messages.acked++;
         tally->octets += letter->message.octets;
         histogram_record(&tally->latency[TALLY_TOTAL], now - letter->intended_ns);
-    } else if (seen & 1u << SMTP_CLIENT_DOUBTFUL) {
+    } else if (letter->fates & 1u << SMTP_CLIENT_DOUBTFUL) {
         tally->messages.doubtful++;
-    } else if (seen & 1u << SMTP_CLIENT_FAILED) {
+    } else if (letter->fates & 1u << SMTP_CLIENT_FAILED) {
         tally->messages.failed++;
     } else {
         tally->messages.refused++;
@@ -148,7 +143,7 @@ static bool may_try_again(const struct generator *generator, const struct letter
                           const struct smtp_client_recipient *recipient)
 {
     return recipient->outcome == SMTP_CLIENT_REFUSED && recipient->code / 100 == 4 &&
-           letter->attempts <= generator->options->retries && !generator->gave_up;
+           letter->attempts <= generator->options->retries && !generator->cut;
 }
 
 /* Those that were refused for now are kept for another attempt; the others have their fate. */
@@ -160,7 +155,6 @@ void generator_done(struct generator *generator, struct letter *letter, uint64_t
     generator->ended_ns = now;
     for (uint32_t i = 0; i < message->recipient_count; i++) {
         struct smtp_client_recipient *recipient = &message->recipients[i];
-        letter->acked |= recipient->outcome == SMTP_CLIENT_ACCEPTED;
         if (may_try_again(generator, letter, recipient))
             message->recipients[kept++] = *recipient;
         else
@@ -186,25 +180,23 @@ void generator_attempt(void *context, struct timer *timer)
     struct generator *generator = context;
     struct letter *letter =
         (struct letter *)(void *)((uint8_t *)timer - offsetof(struct letter, timer));
-    if (!generator->cut) {
-        letter->next = generator->again;
-        generator->again = letter;
-        return;
-    }
-    for (uint32_t i = 0; i < letter->message.recipient_count; i++)
-        settle(generator, letter, &letter->message.recipients[i]);
-    settle_message(generator, letter, now_ns(generator));
+    letter->next = generator->again;
+    generator->again = letter;
 }
 
-/* Letters that wait for another attempt will not get it. */
 void generator_cut_attempts(struct generator *generator)
 {
-    generator->cut = true;
-    while (generator->again != NULL) {
-        struct letter *letter = generator->again;
-        generator->again = letter->next;
-        generator_attempt(generator, &letter->timer);
+    if (!generator->cut) {
+        uint64_t last_ms = now_ns(generator) / NS_PER_MS + (ATTEMPT_MS << 7);
+        timer_wheel_advance(&generator->attempts, last_ms, generator_attempt, generator);
+        generator->cut = true;
     }
-    uint64_t last_ms = generator->attempts.now_ms + (ATTEMPT_MS << 7);
-    timer_wheel_advance(&generator->attempts, last_ms, generator_attempt, generator);
+    struct letter *letter;
+    while ((letter = generator->again) != NULL &&
+           ledger_has_room_for(generator, letter->message.recipient_count)) {
+        generator->again = letter->next;
+        for (uint32_t i = 0; i < letter->message.recipient_count; i++)
+            settle(generator, letter, &letter->message.recipients[i]);
+        settle_message(generator, letter, now_ns(generator));
+    }
 }

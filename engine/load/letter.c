@@ -208,7 +208,7 @@ struct letter *letter_write(struct letter_desk *desk, uint64_t wall_ns)
     letter->next = NULL;
     letter->timer = (struct timer){0};
     letter->attempts = 0;
-    letter->acked = false;
+    letter->fates = 0;
     letter->parts_count = 0;
     address(desk, letter);
     if (desk->options->corpus != NULL)

@@ -50,7 +50,8 @@ struct letter {
     uint64_t ended_ns;                  /* when its end of data was said */
     uint64_t digest;                    /* of the body, plain */
     uint32_t attempts;                  /* the owner's */
-    bool acked;                         /* the owner's: for some recipient, in an earlier attempt */
+    uint8_t fates;                      /* the owner's: of recipients that are settled, as bits
+                                         * 1 << enum smtp_client_outcome */
     uint8_t parts_count;
     struct corpus_text parts[LETTER_PARTS_MAX]; /* in order: the whole message without end of data;
                                                  * the last byte of the last is the final LF */

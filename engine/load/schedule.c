@@ -5,7 +5,7 @@
 uint64_t schedule_intended_ns(const struct schedule *schedule, uint64_t letter)
 {
     double place = (double)letter * schedule->shards + schedule->index;
-    return schedule->started_ns + (uint64_t)(place / schedule->rate * (double)NS_PER_S);
+    return schedule->started_ns + (uint64_t)(place * (double)NS_PER_S / schedule->rate);
 }
 
 bool schedule_is_over(const struct schedule *schedule, uint64_t now_ns)
@@ -24,6 +24,7 @@ uint64_t schedule_due_ns(const struct schedule *schedule, uint64_t letter)
     return schedule_is_over(schedule, due_ns) ? UINT64_MAX : due_ns;
 }
 
+/* By division, then to the letter: what is due just now is not counted, however it is rounded. */
 uint64_t schedule_due_count(const struct schedule *schedule, uint64_t now_ns)
 {
     if (schedule->started_ns == 0 || now_ns <= schedule->started_ns)
@@ -33,6 +34,11 @@ uint64_t schedule_due_count(const struct schedule *schedule, uint64_t now_ns)
         passed_ns = schedule->duration_ns;
     double places = (double)passed_ns / (double)NS_PER_S * schedule->rate;
     double ours = (places - schedule->index) / schedule->shards;
-    uint64_t count = ours > 0 ? (uint64_t)ours + 1 : 0;
-    return count < schedule->quota ? count : schedule->quota;
+    uint64_t count = ours > 0 ? (uint64_t)ours : 0;
+    count = count < schedule->quota ? count : schedule->quota;
+    while (count > 0 && schedule_due_ns(schedule, count - 1) >= now_ns)
+        count--;
+    while (schedule_due_ns(schedule, count) < now_ns)
+        count++;
+    return count;
 }

@@ -14,6 +14,13 @@ const char *tally_phase_name(enum tally_phase phase)
     return names[phase];
 }
 
+/* A message may begin and end between the look at what was sent and that at what has ended. */
+uint64_t tally_in_flight(const struct tally_outcomes *messages)
+{
+    uint64_t ended = messages->acked + messages->refused + messages->failed + messages->doubtful;
+    return messages->sent > ended ? messages->sent - ended : 0;
+}
+
 static void merge_outcomes(struct tally_outcomes *into, const struct tally_outcomes *from)
 {
     into->sent += from->sent;

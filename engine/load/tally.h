@@ -45,6 +45,10 @@ struct tally {
     struct histogram latency[TALLY_PHASES];
 };
 
+/* Messages begun and not ended. Of a tally that is still counted on, as far as one look can tell.
+ */
+uint64_t tally_in_flight(const struct tally_outcomes *messages);
+
 /* Adds all that `from` counted. */
 void tally_merge(struct tally *into, const struct tally *from);
 

@@ -70,7 +70,7 @@ static struct tally_step step_of(struct timeline *timeline, double seconds)
         .octets = timeline->now->octets - timeline->before->octets,
         .p50_ns = histogram_quantile(total, 500000),
         .p99_ns = histogram_quantile(total, 990000),
-        .in_flight = now->sent - now->acked - now->refused - now->failed - now->doubtful,
+        .in_flight = tally_in_flight(now),
     };
 }
 

@@ -1,4 +1,6 @@
 """compare.py as a program: what it refuses, and one small comparison."""
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -7,31 +9,35 @@ import tempfile
 
 import tap
 
+import compare
 import open_loop
 
 BUILD = os.environ["BUILD"]
 CORE = str(min(os.sched_getaffinity(0)))
-
-
-def compare(*arguments):
-    return subprocess.run([sys.executable, os.path.join(tap.BENCH, "compare.py"),
-                           "--build", BUILD, "--mailrace", os.environ["MAILRACE"],
-                           "--server-core", CORE, "--client-core", CORE, *arguments],
-                          capture_output=True, text=True, timeout=120, check=False)
+FLAGS = ["--build", BUILD, "--mailrace", os.environ["MAILRACE"], "--server-core", CORE,
+         "--client-core", CORE]
 
 
 def compare_refuses(code, words, *arguments):
-    done = compare(*arguments)
-    tap.equal((done.returncode, done.stdout), (code, ""))
-    tap.equal(len(done.stderr.splitlines()), 1)
-    tap.holds(done.stderr, words)
+    output, errors = io.StringIO(), io.StringIO()
+    sys.argv = ["compare.py", *FLAGS, *arguments]
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+        try:
+            ended = compare.main()
+        except SystemExit as end:
+            ended = end.code
+    tap.equal((ended, output.getvalue()), (code, ""))
+    tap.equal(len(errors.getvalue().splitlines()), 1)
+    tap.holds(errors.getvalue(), words)
 
 
 def compare_measures():
     with tempfile.TemporaryDirectory(dir=BUILD) as folder:
         path = os.path.join(folder, "json")
-        done = compare("--only", open_loop.NAME, "--rounds", "1", "--scale", "0.01",
-                       "--json", path)
+        done = subprocess.run([sys.executable, os.path.join(tap.BENCH, "compare.py"), *FLAGS,
+                               "--only", open_loop.NAME, "--rounds", "1", "--scale", "0.01",
+                               "--json", path],
+                              capture_output=True, text=True, timeout=120, check=False)
         tap.equal((done.returncode, done.stderr), (0, "round 1 of 1\n"))
         tap.holds(done.stdout, "80% of it", "1 interleaved rounds", "NOT MEASURED")
         with open(path, encoding="utf-8") as file:
@@ -48,6 +54,7 @@ def checks():
             (66, "no program nowhere/bench/ceiling", ["--build", "nowhere"]),
             (66, "no program nowhere", ["--mailrace", "nowhere"]),
             (66, "no folder nowhere", ["--directory", "nowhere"]),
+            (73, "nowhere/json", ["--json", "nowhere/json"]),
             (64, "--client-core 471", ["--client-core", "471"]),
             (64, "no workload has such a name", ["--only", "avian carriers"]),
             (64, "--only", ["--only", "("]),

@@ -11,7 +11,7 @@ import tap
 import clients
 import subjects
 import workloads
-from process import Failure, find_program
+from process import Failure, find_program, free_port
 
 BUILD = os.environ["BUILD"]
 PROGRAMS = os.path.join(BUILD, "bench")
@@ -36,10 +36,7 @@ class Script:
 
     def _accept(self):
         while True:
-            try:
-                peer, _ = self.listener.accept()
-            except OSError:
-                return
+            peer, _ = self.listener.accept()
             threading.Thread(target=self._serve, args=(peer,), daemon=True).start()
 
     def _serve(self, peer):
@@ -67,15 +64,15 @@ class Script:
         file.flush()
 
 
-def blast(server, dialogue, program=PROGRAM):
+def blast(port, dialogue):
     place = subjects.Place(PROGRAMS, "/nonexistent", CORE, CORE)
     workload = workloads.Workload(dialogue, 3, 20, ())
-    return clients.clients(program)[workloads.BLAST].run(server.port, os.getpid(), workload, place)
+    return clients.clients(PROGRAM)[workloads.BLAST].run(port, os.getpid(), workload, place)
 
 
 def blast_delivers(dialogue):
     server = Script()
-    figures = blast(server, dialogue)
+    figures = blast(server.port, dialogue)
     tap.equal(figures["messages"], 20)
     tap.equal(len(server.recipients), 20)
     tap.equal(server.bodies, {dialogue.size})
@@ -93,15 +90,12 @@ def failure_of(function, *words):
 
 
 def blast_refused():
-    failure_of(lambda: blast(Script(RCPT=b"550 no\r\n"), workloads.PLAIN),
+    failure_of(lambda: blast(Script(RCPT=b"550 no\r\n").port, workloads.PLAIN),
                "0 of 20 messages were accepted", "'550': 20")
 
 
 def nobody_listens():
-    server = Script()
-    server.listener.shutdown(socket.SHUT_RDWR)  # or accept, under way, keeps it open
-    server.listener.close()
-    failure_of(lambda: blast(server, workloads.PLAIN), "mailrace ended with 69")
+    failure_of(lambda: blast(free_port(), workloads.PLAIN), "mailrace ended with 69")
 
 
 def ceiling(turns, durable):
@@ -138,14 +132,14 @@ def ceiling_of_several_a_turn():
 
 
 def checks():
-    for dialogue in [workloads.PLAIN, workloads.PIPELINED, workloads.RECONNECTING]:
+    for dialogue in [workloads.PIPELINED, workloads.RECONNECTING]:
         yield f"blast delivers, {dialogue.name}", lambda each=dialogue: blast_delivers(each)
     yield "blast: a refusal is no figure", blast_refused
     yield "blast: nobody listens", nobody_listens
     yield "what is not installed is named with its package", lambda: failure_of(
         lambda: find_program("no-such-sink", "postfix"),
         "no-such-sink is not installed (package postfix)")
-    for turns, durable in [(1, False), (4, False), (4, True)]:
+    for turns, durable in [(4, False), (4, True)]:
         yield f"ceiling: {turns} turns, {'durable' if durable else 'plain'}", \
             lambda turns=turns, durable=durable: ceiling(turns, durable)
     yield "ceiling: no such place", ceiling_without_a_place

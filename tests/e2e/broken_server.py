@@ -142,6 +142,7 @@ class BrokenServer:
         self.lost = self.duplicated = self.corrupted = 0  # what it did, message by recipient
         self.maildrops = {}
         self.verbs = {}  # how often each was said, over SMTP
+        self.peers = set()  # addresses that connected
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._started = threading.Event()
@@ -190,6 +191,7 @@ class BrokenServer:
     def _serve(self, kind):
         async def serve(reader, writer):
             session = kind(self, reader, writer)
+            self.peers.add(writer.get_extra_info('peername')[0])
             with contextlib.suppress(Over, OSError, EOFError, ValueError, asyncio.CancelledError):
                 await session.run()
             session.writer.close()

@@ -3,6 +3,7 @@ import contextlib
 import os
 import pathlib
 import poplib
+import random
 import re
 import shutil
 import signal
@@ -36,10 +37,12 @@ def run(*arguments, seconds=60, **keywords):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(('127.0.0.1', 0))
-        return probe.getsockname()[1]
+    """Not of those that the kernel gives to clients: load takes them by the thousand."""
+    while True:
+        port = random.randrange(10000, 32000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(('127.0.0.1', port))
+            return port
 
 
 class StartFailed(Exception):

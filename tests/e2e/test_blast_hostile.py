@@ -9,7 +9,7 @@ from servers import fetch
 from tls import make_certificate
 
 COUNT = 6  # messages, and connections: each takes one
-SHORT, PATIENT, QUICK_SECONDS = '300ms', '10s', 15
+SHORT, PATIENT, QUICK_SECONDS = '700ms', '10s', 20
 
 # What a server does, and the name it is known by.
 ENDS = (

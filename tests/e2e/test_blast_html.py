@@ -188,7 +188,8 @@ class Pages(BrowserCase, ServerCase):
         for plot in PLOTS:
             self.assertTrue(page.all('svg', within=plot), plot)
         for plot in PLOTS[:-1]:
-            drawn = [curve['d'] for curve in page.all('path', within=plot)]
+            drawn = [path['d'] for path in page.all('path', within=plot)
+                     if 'curve' in path['class'].split()]
             self.assertTrue(drawn and all(d.startswith('M') for d in drawn), plot)
             self.assertTrue(page.all('title', within=plot)[0]['text'], plot)
             self.assertTrue(page.all('desc', within=plot)[0]['text'], plot)

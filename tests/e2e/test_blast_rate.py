@@ -26,7 +26,7 @@ class OpenLoop(LoadCase):
         with Server() as server:
             load = self.blast(f'smtp://127.0.0.1:{server.smtp_port}', '--rate', 200, '--messages',
                               200, '--connections', 4, '--shards', 2, acked=200)
-        self.assertAlmostEqual(load.report['seconds'], 1, delta=0.1)
+        self.assertAlmostEqual(load.report['seconds'], 1, delta=0.2)
 
     def test_a_stall_shows(self):
         """For a second of three nobody is served: a third of all wait for half of it on average. In
@@ -42,7 +42,7 @@ class OpenLoop(LoadCase):
         self.assertGreater(load.percentile('p99'), 900)
         self.assertGreater(load.percentile('p90'), 500)
         self.assertLess(load.percentile('p50'), 200)
-        self.assertLess(load.percentile('max'), 1500)
+        self.assertLess(load.percentile('max'), 2500)
 
     def test_more_than_can_be(self):
         """Falls behind, and says so."""

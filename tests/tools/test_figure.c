@@ -69,9 +69,10 @@ END_TEST
 START_TEST(durations)
 {
     static const struct row rows[] = {
-        {0, "0 s"},          {0.085, "85.0 ms"},     {4.23, "4.2 s"},
-        {9.96, "10 s"},      {59.4, "59 s"},         {59.6, "1 min 00 s"},
-        {125, "2 min 05 s"}, {3599.6, "1 h 00 min"}, {11550, "3 h 12 min"}};
+        {0, "0 s"},           {0.085, "85.0 ms"},  {0.0998, "0.1 s"},
+        {4.23, "4.2 s"},      {9.96, "10 s"},      {59.4, "59 s"},
+        {59.6, "1 min 00 s"}, {125, "2 min 05 s"}, {3599.6, "1 h 00 min"},
+        {11550, "3 h 12 min"}};
     CHECK(figure_duration, rows);
 }
 END_TEST

@@ -290,7 +290,7 @@ function phaseSwitch(phase, plot) {
   const box = html('input', {type: 'checkbox', ...(shown.has(phase) ? {checked: ''} : {})});
   box.addEventListener('change', () => {
     shown[box.checked ? 'add' : 'delete'](phase);
-    plot.draw();
+    plot.draw(widthOf(plot.canvas));
   });
   return html('label', {}, box, html('span', {}, key(phase), phase));
 }
@@ -317,8 +317,7 @@ function phaseRow(phase, index, across) {
     y2: middle + 8}));
 }
 
-function drawBars(canvas) {
-  const width = widthOf(canvas);
+function drawBars(canvas, width) {
   const bottom = phases.length * ROW_HEIGHT + 6;
   const all = phases.map(phase => report.latency_us[phase]);
   const axis = logAxis(Math.max(0.01, Math.min(...all.map(({p50}) => p50))),
@@ -335,7 +334,7 @@ function drawBars(canvas) {
 
 function barsFigure() {
   const canvas = html('div', {class: 'canvas'});
-  whenResized(canvas, () => drawBars(canvas));
+  whenResized(canvas, width => drawBars(canvas, width));
   return html('figure', {id: 'plot-phases'}, html('figcaption', {},
     html('h3', {}, 'Phases (logarithmic)'), html('div', {class: 'legend'},
       'mark: p50 · dark: to p90 · light: to p99 · line: to the slowest')), canvas);

@@ -97,18 +97,22 @@ function drawAxes(x, y, area, across, down) {
   return nodes;
 }
 
+const PAPER_WIDTH = 680; // a printed page, in CSS's pixels
+
 const widthOf = canvas => Math.max(240, canvas.clientWidth);
 
-// Calls `draw` once the canvas has a width, and whenever that has changed: in the next frame, for
-// drawing changes the height.
+// Calls `draw` with a width once the canvas has one, and whenever that has changed: in the next
+// frame, for drawing changes the height. Printing waits for no frame.
 function whenResized(canvas, draw) {
   let drawn = 0;
   new ResizeObserver(() => requestAnimationFrame(() => {
     if (canvas.clientWidth > 0 && canvas.clientWidth !== drawn) {
       drawn = canvas.clientWidth;
-      draw();
+      draw(widthOf(canvas));
     }
   })).observe(canvas);
+  addEventListener('beforeprint', () => draw(PAPER_WIDTH));
+  addEventListener('afterprint', () => draw(widthOf(canvas)));
 }
 
 // options: id, title, description, height; axes() → {x, y}; series() → [{name, key, segments,
@@ -127,7 +131,7 @@ class Plot {
       ...(options.table ? [this.details()] : []));
     this.canvas.addEventListener('pointermove', event => this.pointed(event));
     this.canvas.addEventListener('pointerleave', () => this.leave());
-    whenResized(this.canvas, () => this.draw());
+    whenResized(this.canvas, width => this.draw(width));
   }
 
   // As many rows as there are steps: made when somebody wants to see them.
@@ -142,9 +146,8 @@ class Plot {
     return details;
   }
 
-  draw() {
+  draw(width) {
     const {options} = this, {height} = options;
-    const width = widthOf(this.canvas);
     const area = this.area = {left: MARGIN.left, right: width - MARGIN.right, top: MARGIN.top,
       bottom: height - MARGIN.bottom};
     const {x, y} = this.axes = options.axes();

@@ -36,7 +36,7 @@ function timeTick(us) {
 function durationText(seconds) {
   const whole = Math.round(seconds);
   const two = number => String(number).padStart(2, '0');
-  if (seconds < 1) {
+  if (seconds < 0.0995) {
     return seconds === 0 ? '0 s' : timeText(1e6 * seconds);
   }
   if (seconds < 9.95) {

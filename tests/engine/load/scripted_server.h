@@ -26,7 +26,7 @@ enum script_point {
 enum script_action {
     SCRIPT_SAY,      /* `text` instead of what is due */
     SCRIPT_SILENCE,  /* nothing, from now on, on this connection */
-    SCRIPT_DEAFNESS, /* reads nothing more */
+    SCRIPT_DEAFNESS, /* says what is due, but reads nothing more */
     SCRIPT_CLOSE,    /* says `text`, if there is one, then FIN */
     SCRIPT_RESET,
 };
@@ -91,5 +91,14 @@ uint64_t scripted_server_next_ns(const struct scripted_server *server);
 /* NULL: nothing of it ever came to the end of data. */
 const struct script_copy *scripted_server_find(const struct scripted_server *server, struct span id,
                                                uint32_t user);
+
+/* ------------------------------------------------------------------- for its connections ---- */
+
+/* They have come to this point: what the script has them do; NULL: nothing special. */
+const struct script_fault *scripted_server_fault(struct scripted_server *server,
+                                                 enum script_point point);
+/* Its account of this message and recipient, perhaps a new one. */
+struct script_copy *scripted_server_copy(struct scripted_server *server, const void *id,
+                                         uint32_t user);
 
 #endif

@@ -250,14 +250,14 @@ START_TEST(letters_run_out)
         letters[i] = write_letter();
     ck_assert_ptr_null(letter_write(desk, WALL_NS));
     letters[2]->attempts = 3;
-    letters[2]->acked = true;
+    letters[2]->fates = 1;
     letters[2]->next = letters[1];
     letters[2]->message.recipients[0].outcome = SMTP_CLIENT_REFUSED;
     letter_free(desk, letters[2]);
     struct letter *again = letter_write(desk, WALL_NS);
     ck_assert_ptr_eq(again, letters[2]);
     ck_assert_mem_eq(again->id + LETTER_ID_BYTES - 12, "000000000004", 12);
-    ck_assert(again->attempts == 0 && !again->acked && again->next == NULL);
+    ck_assert(again->attempts == 0 && again->fates == 0 && again->next == NULL);
     ck_assert_uint_eq(again->message.recipients[0].outcome, SMTP_CLIENT_PENDING);
     ck_assert_ptr_null(letter_write(desk, WALL_NS));
     letter_desk_close(desk);

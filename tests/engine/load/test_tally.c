@@ -38,12 +38,23 @@ START_TEST(merging_adds_everything)
 }
 END_TEST
 
+START_TEST(what_is_under_way_has_not_ended)
+{
+    struct tally_outcomes outcomes = {
+        .sent = 20, .acked = 1, .refused = 2, .failed = 3, .doubtful = 4};
+    ck_assert_uint_eq(tally_in_flight(&outcomes), 10);
+    outcomes.acked = 12; /* one was sent since that was looked at */
+    ck_assert_uint_eq(tally_in_flight(&outcomes), 0);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("tally");
     TCase *tcase = tcase_create("tally");
     tcase_add_test(tcase, every_phase_has_a_name_of_its_own);
     tcase_add_test(tcase, merging_adds_everything);
+    tcase_add_test(tcase, what_is_under_way_has_not_ended);
     suite_add_tcase(suite, tcase);
     return suite;
 }
