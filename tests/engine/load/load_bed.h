@@ -12,6 +12,7 @@
 
 #define LOAD_BED_SHARDS_MAX 2u
 #define LOAD_BED_TEXT_BYTES 1024u
+#define LOAD_BED_MESSAGE_BYTES_MAX (250u << 10)
 
 struct load_bed_options {
     struct script script;
@@ -39,7 +40,6 @@ struct load_bed {
     struct clock clock;
     struct load_bed_options options;
     struct letter_options letters;
-    struct paper paper;
     struct ledger *ledger;
     struct sim_network *network;
     struct scripted_server server;

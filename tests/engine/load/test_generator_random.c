@@ -15,7 +15,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { SEEDS = 300, RUN_MS_MAX = 3600000, FATES_MAX = 512 };
+enum { SEEDS = 240, RUN_MS_MAX = 3600000, FATES_MAX = 512 };
 
 static struct load_bed bed;
 static struct random lot;
