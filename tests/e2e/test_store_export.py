@@ -239,7 +239,8 @@ class Import(ExportCase):
         mail.write_bytes(b'A: b\n\nc\n')
         store = self.path('store')
         for code, name, source in ((66, 'a@example.test', self.path('nowhere')),
-                                   (64, 'nobody', mail), (64, '', mail), (64, 'a\n@example.test', mail),
+                                   (64, 'nobody', mail), (64, '', mail),
+                                   (64, 'a\n@example.test', mail),
                                    (66, 'a@example.test', '/dev/null')):
             with self.subTest(f'{name} {source}'):
                 result = run('store', 'import', store, name, source)
