@@ -270,6 +270,19 @@ START_TEST(an_answer_that_trickles_in_is_late)
 }
 END_TEST
 
+/* It reads nothing, so it would never see our end and send its own. */
+START_TEST(what_makes_no_sense_is_cut_off)
+{
+    struct load_bed_options options = options_of(PIPELINED, "1k", "1");
+    options.script.faults[0] = (struct script_fault){SCRIPT_MAIL, SCRIPT_SAY, "what?\r\n", 0, 1};
+    options.script.faults[1] = (struct script_fault){SCRIPT_RCPT, SCRIPT_DEAFNESS, NULL, 0, 1};
+    check_fates(&options, "cut off",
+                "3 = 2 acked + 1 failed; 3 = 2 acked + 1 failed; 220:2 221:1 250:8 354:2; fine 1 "
+                "garbage 1");
+    ck_assert_uint_lt(bed.now_ns - bed.opened_ns, NS_PER_S);
+}
+END_TEST
+
 /* A silence ends when the timeout says, or RFC 5321 if that is less: 2 minutes for DATA, and 5 s
  * for what matters no more. */
 START_TEST(silence_is_borne_as_long_as_it_should_be)
@@ -298,6 +311,41 @@ START_TEST(silence_is_borne_as_long_as_it_should_be)
 }
 END_TEST
 
+/* A connection may be idle for as long as it likes; patience begins with the next message. */
+START_TEST(an_idle_connection_wakes_up)
+{
+    struct load_bed_options options = options_of(STEP, "1k", "1");
+    options.blast.messages = 2;
+    options.blast.rate = 0.05; /* the second after 20 s */
+    options.blast.timeout_ms = 5000;
+    options.script.faults[0] = (struct script_fault){SCRIPT_MAIL, SCRIPT_SILENCE, NULL, 1, 1};
+    check_fates(&options, "idle",
+                "2 = 1 acked + 1 failed; 2 = 1 acked + 1 failed; 220:1 250:4 354:1; timeout 1");
+    ck_assert_uint_eq((bed.now_ns - bed.opened_ns) / NS_PER_MS, 4 + 20000 + 5000);
+}
+END_TEST
+
+/* As many letters are under way as there is room for, when nobody answers. */
+START_TEST(a_connection_has_a_window)
+{
+    static const uint32_t expected[] = {[STEP] = 1, [PIPELINED] = 1, [CHUNKED] = SENDER_WINDOW};
+    for (enum mode mode = STEP; mode <= CHUNKED; mode++) {
+        struct load_bed_options options = options_of(mode, "1k", "1");
+        options.blast.messages = 100;
+        load_bed_open(&bed, &options);
+        load_bed_run_until(&bed, bed.opened_ns + 4 * NS_PER_MS - 1);
+        bed.server.script.hold_from_ns = bed.now_ns;
+        bed.server.script.hold_ns = NS_PER_S;
+        load_bed_run_until(&bed, bed.now_ns + 500 * NS_PER_MS);
+        ck_assert_uint_eq(bed.shards[0].generator.in_flight, expected[mode]);
+        ck_assert(load_bed_run(&bed, 10000));
+        load_bed_end(&bed);
+        ck_assert_uint_eq(bed.total->messages.acked, 100);
+        load_bed_close(&bed);
+    }
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("engine/load/sender time");
@@ -310,6 +358,9 @@ Suite *test_suite(void)
     tcase_add_test(load, a_server_that_stops_reading_is_left);
     tcase_add_test(load, a_server_that_reads_slowly_is_waited_for);
     tcase_add_test(load, an_answer_that_trickles_in_is_late);
+    tcase_add_test(load, what_makes_no_sense_is_cut_off);
+    tcase_add_test(load, an_idle_connection_wakes_up);
+    tcase_add_test(load, a_connection_has_a_window);
     tcase_add_test(load, silence_is_borne_as_long_as_it_should_be);
     tcase_set_timeout(load, 30); /* a busy machine is no failure */
     suite_add_tcase(suite, load);
