@@ -102,7 +102,7 @@ static void assert_next(struct beside *beside, uint32_t first, uint32_t count)
 /* Over several segments, with hints and without, with chunks, from every place. */
 START_TEST(every_message_once_in_order)
 {
-    struct beside beside = {NULL};
+    struct beside beside = {.store = NULL};
     for (uint32_t i = 0; i < 60; i++)
         put(0, i % 7 ? 20000 : 90000, "a");
     ck_assert_uint_gt(store_log_counters(bed.logs[0])->segments, 3);
@@ -130,7 +130,7 @@ END_TEST
 
 START_TEST(follows_a_writer)
 {
-    struct beside beside = {NULL};
+    struct beside beside = {.store = NULL};
     beside_open(&beside, NULL);
     assert_next(&beside, 0, 0);
     uint32_t told = 0;
@@ -149,7 +149,7 @@ END_TEST
 /* While a batch is the last, it must stand still for a moment; one that follows vouches for it. */
 START_TEST(gives_what_is_durable)
 {
-    struct beside beside = {NULL};
+    struct beside beside = {.store = NULL};
     struct store_entry entry;
     beside_open(&beside, NULL);
     assert_next(&beside, 0, 0);
@@ -171,7 +171,7 @@ END_TEST
 
 START_TEST(goes_on_over_restarts)
 {
-    struct beside beside = {NULL};
+    struct beside beside = {.store = NULL};
     beside_open(&beside, NULL);
     uint32_t told = 0;
     for (uint32_t round = 0; round < 12; round++) {
@@ -191,7 +191,7 @@ END_TEST
 /* What was given is there after a power cut, and what was acknowledged is given. */
 START_TEST(nothing_is_lost_or_repeated_over_crashes)
 {
-    struct beside beside = {NULL};
+    struct beside beside = {.store = NULL};
     uint64_t places[STORE_SHARDS_MAX] = {0};
     static uint8_t given[BED_STORED_MAX], acked[BED_STORED_MAX];
     bed.random.state = (uint64_t)_i;
@@ -230,7 +230,7 @@ END_TEST
 
 START_TEST(entries_say_what_the_record_says)
 {
-    struct beside beside = {NULL};
+    struct beside beside = {.store = NULL};
     struct store_entry entry;
     put(0, 500, "abc");
     put(0, 500, "a");
@@ -266,7 +266,7 @@ END_TEST
 
 START_TEST(all_logs_also_new_ones)
 {
-    struct beside beside = {NULL};
+    struct beside beside = {.store = NULL};
     uint32_t cookies[64];
     put(0, 500, "a");
     beside_open(&beside, NULL);
@@ -290,7 +290,7 @@ END_TEST
 /* What is damaged is passed over, what follows it is given. */
 START_TEST(passes_over_damage)
 {
-    struct beside beside = {NULL};
+    struct beside beside = {.store = NULL};
     for (uint32_t i = 0; i < 30; i++)
         put(0, 20000, "a");
     struct maildrop *drop = store_bed_peek(&bed, 'a');
@@ -316,7 +316,7 @@ END_TEST
 
 START_TEST(places_that_are_gone)
 {
-    struct beside beside = {NULL};
+    struct beside beside = {.store = NULL};
     struct fault fault = {.text = ""};
     uint64_t places[STORE_SHARDS_MAX] = {[0] = 1};
     log_set_level(LOG_LEVEL_ERROR - 1);
