@@ -269,6 +269,18 @@ void store_fetch_start(struct store_log *log, struct store_fetch *fetch,
     start_waiting(log);
 }
 
+void store_fetch_about(const struct store_fetch *fetch, struct store_about *about)
+{
+    const struct fetch_job *job = fetch->private;
+    INVARIANT(job && job->step == FETCH_GIVEN);
+    *about = (struct store_about){
+        .envelope = job->record.envelope,
+        .received_ns = job->record.header.received_ns,
+        .trace_bytes = job->record.header.trace_bytes,
+        .flags = job->record.header.flags,
+    };
+}
+
 void store_fetch_next(struct store_log *log, struct store_fetch *fetch)
 {
     struct fetch_job *job = fetch->private;

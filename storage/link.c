@@ -5,6 +5,7 @@
 #include "base/invariant.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 struct link_name {
     uint64_t hash;
@@ -71,14 +72,17 @@ struct store_link link_of(const struct record_header *header, uint32_t segment, 
 
 enum status link_names_init(struct link_names *names)
 {
-    names->table = calloc(NAMES_MAX, sizeof(*names->table));
+    void *table = mmap(NULL, NAMES_MAX * sizeof(*names->table), PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    names->table = table == MAP_FAILED ? NULL : table;
     names->stamp = 0;
     return names->table ? STATUS_OK : STATUS_FULL;
 }
 
 void link_names_deinit(struct link_names *names)
 {
-    free(names->table);
+    if (names->table)
+        munmap(names->table, NAMES_MAX * sizeof(*names->table));
     names->table = NULL;
 }
 

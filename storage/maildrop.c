@@ -79,6 +79,26 @@ void store_maildrop_free(struct maildrop *maildrop)
     free(maildrop);
 }
 
+/* The list is in the order of receipt. */
+bool store_holds(const struct store *store, struct span mailbox, const struct store_link *link)
+{
+    uint64_t hash = link_hash(mailbox);
+    uint32_t owner = link_owner(hash, store->options.shards);
+    const struct mailbox *found = mailboxes_find(&store->mailboxes[owner], mailbox, hash);
+    uint32_t low = 0, high = found ? found->count : 0, count = high;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (found->links[middle].received_s < link->received_s)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; low < count && found->links[low].received_s == link->received_s; low++)
+        if (found->links[low].id == link->id)
+            return true;
+    return false;
+}
+
 void store_mailboxes(const struct store *store,
                      void (*visit)(void *context, struct span mailbox, uint32_t count,
                                    uint64_t octets),

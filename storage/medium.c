@@ -34,6 +34,13 @@ int64_t medium_write_wait(struct medium *m, struct medium_object *object, const 
     return waiting_end(m, &waiting);
 }
 
+int64_t medium_sync_wait(struct medium *m, struct medium_object *object)
+{
+    struct waiting waiting = {.op.done = waiting_done};
+    m->calls->sync(m, object, &waiting.op);
+    return waiting_end(m, &waiting);
+}
+
 int64_t medium_prepare_wait(struct medium *m, uint32_t shard, uint64_t bytes)
 {
     struct waiting waiting = {.op.done = waiting_done};

@@ -56,7 +56,7 @@ struct medium_calls {
 
     /* Synchronous and cold. fence: become the only user of the store or fail with BUSY; held until
      * medium_deinit; `read_only` users share it among themselves and with a writer (tools looking
-     * in). */
+     * in). What can be read after a writer's fence is durable, whoever wrote it. */
     enum status (*fence)(struct medium *medium, bool read_only, struct fault *fault);
     enum status (*list)(struct medium *medium,
                         void (*visit)(void *context, struct medium_name name, uint64_t bytes),
@@ -74,6 +74,10 @@ struct medium_calls {
                   uint32_t size, uint64_t offset, struct medium_op *op); /* durable when done */
     void (*read)(struct medium *medium, struct medium_object *object, void *bytes, uint32_t size,
                  uint64_t offset, struct medium_op *op);
+    /* What reads of the object saw before this call, whoever wrote it, is durable when this is
+     * done, unless its writing fails: for readers, who are not told when a writer's own operations
+     * end. */
+    void (*sync)(struct medium *medium, struct medium_object *object, struct medium_op *op);
 
     /* Makes (or empties) the shard's spare: `bytes` long, reads as zeroes, cheap to overwrite
      * durably. */
@@ -114,6 +118,7 @@ int64_t medium_read_wait(struct medium *m, struct medium_object *object, void *b
                          uint64_t offset);
 int64_t medium_write_wait(struct medium *m, struct medium_object *object, const void *bytes,
                           uint32_t size, uint64_t offset);
+int64_t medium_sync_wait(struct medium *m, struct medium_object *object);
 int64_t medium_prepare_wait(struct medium *m, uint32_t shard, uint64_t bytes);
 int64_t medium_adopt_wait(struct medium *m, uint32_t shard, uint32_t number);
 int64_t medium_publish_wait(struct medium *m, struct medium_name name, const void *bytes,

@@ -46,7 +46,7 @@ static struct medium_file *file_of(struct medium *medium)
 
 /* ---- reads and writes ---- */
 
-enum io_step { IO_READ, IO_WRITE, IO_SYNC, IO_FAIL };
+enum io_step { IO_READ, IO_WRITE, IO_SYNC, IO_FLUSH, IO_FAIL };
 
 /* A read or write under way, in the caller's operation. */
 struct io {
@@ -84,6 +84,9 @@ static void io_submit(struct medium_op *op)
         break;
     case IO_SYNC:
         io_uring_prep_fsync(sqe, object->write_fd, IORING_FSYNC_DATASYNC);
+        break;
+    case IO_FLUSH: /* clean pages too: whoever wrote them, the device may still hold them */
+        io_uring_prep_fsync(sqe, object->read_fd, IORING_FSYNC_DATASYNC);
         break;
     case IO_FAIL: /* `done` must not run from inside the call that started it */
         io_uring_prep_nop(sqe);
@@ -190,6 +193,11 @@ static void file_read(struct medium *medium, struct medium_object *object, void 
                          .size = size,
                          .step = IO_READ},
              op);
+}
+
+static void file_sync(struct medium *medium, struct medium_object *object, struct medium_op *op)
+{
+    io_start((struct io){.file = file_of(medium), .object = object, .step = IO_FLUSH}, op);
 }
 
 /* ---- changes of the directory ---- */
@@ -329,6 +337,11 @@ static enum status file_fence(struct medium *medium, bool read_only, struct faul
                            file->directory, strerror(errno));
     if (status == STATUS_OK)
         status = file_directory_sweep(file->root, file->directory, fault);
+    /* A process that was killed leaves writes in the cache that were never synced. They must not be
+     * believed and vouched for, and then be lost with the power. */
+    if (status == STATUS_OK && syncfs(file->root) < 0)
+        status = fault_set(fault, status_from_errno(errno), "cannot sync %s: %s", file->directory,
+                           strerror(errno));
     if (status != STATUS_OK) {
         close(lock);
         return status;
@@ -375,6 +388,7 @@ static const struct medium_calls file_calls = {
     .space_left = file_space_left,
     .write = file_write,
     .read = file_read,
+    .sync = file_sync,
     .prepare = file_prepare,
     .adopt = file_adopt,
     .publish = file_publish,

@@ -137,6 +137,16 @@ static void sim_read(struct medium *medium, struct medium_object *object, void *
                                                         .offset = offset});
 }
 
+static void sim_sync(struct medium *medium, struct medium_object *object, struct medium_op *op)
+{
+    object->under_way++;
+    sim_disk_start(disk_of(medium), &(struct sim_event){.owner = medium,
+                                                        .op = op,
+                                                        .action = SIM_SYNC,
+                                                        .file = object->file,
+                                                        .under_way = &object->under_way});
+}
+
 static void sim_prepare(struct medium *medium, uint32_t shard, uint64_t bytes, struct medium_op *op)
 {
     INVARIANT(bytes > 0 && bytes % MEDIUM_BLOCK_BYTES == 0);
@@ -215,6 +225,7 @@ static const struct medium_calls sim_calls = {
     .space_left = sim_space_left,
     .write = sim_write,
     .read = sim_read,
+    .sync = sim_sync,
     .prepare = sim_prepare,
     .adopt = sim_adopt,
     .publish = sim_publish,

@@ -328,6 +328,9 @@ static enum status conclude(struct recover *recover, uint32_t shard, struct reco
                         : 0;
     log->sequence = chain.sequence;
     log->crc = chain.crc;
+    log->end = chain.tail;
+    log->end_offset = chain.tail_offset;
+    log->durable_upto = chain.durable_upto;
     log->next_lsn = chain.sequence == 0 ? 1 : recover_next_lsn(chain.end_lsn + lost);
     find_tail(log, &chain, judged, work);
     if (!recover->repair)
@@ -336,6 +339,30 @@ static enum status conclude(struct recover *recover, uint32_t shard, struct reco
         if (i != log->tail && !judged[i].hint && !judged[i].damaged)
             publish_hint(recover, shard, &log->segments[i], &work[i].scan);
     remove_unborn(recover, shard, log, &chain, judged);
+    return STATUS_OK;
+}
+
+/* Seen beside a writer, what seems to be missing may have been written after its segment was
+ * scanned, but before a later one was: from the last segment back, nothing can seem to be. */
+static enum status look_again(struct recover *recover, uint32_t shard, struct recovered *log,
+                              struct chain_segment *judged, struct work *work)
+{
+    struct chain chain;
+    bool missing = false;
+    chain_resolve(judged, log->count, &chain);
+    for (uint32_t i = 0; i < log->count; i++)
+        missing = missing || judged[i].missing > 0;
+    for (uint32_t i = log->count; missing && i > 0; i--) {
+        struct medium_name name = name_of(MEDIUM_SEGMENT, shard, log->segments[i - 1].number);
+        if (work[i - 1].hint || !work[i - 1].object)
+            continue;
+        scan_deinit(&work[i - 1].scan);
+        enum status status = scan_work(recover, &work[i - 1], name, false);
+        if (status != STATUS_OK)
+            return status;
+    }
+    for (uint32_t i = 0; i < log->count; i++)
+        judged[i] = (struct chain_segment){.hint = judged[i].hint, .scan = judged[i].scan};
     return STATUS_OK;
 }
 
@@ -356,6 +383,8 @@ static enum status recover_log(struct recover *recover, uint32_t shard, struct r
         judged[i].hint = work[i].hint ? &work[i].hint_header : NULL;
         judged[i].scan = &work[i].scan;
     }
+    if (status == STATUS_OK && !recover->repair)
+        status = look_again(recover, shard, log, judged, work);
     if (status == STATUS_OK)
         status = conclude(recover, shard, log, judged, work, fault);
     for (uint32_t i = 0; work && i < log->count; i++) {

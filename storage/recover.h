@@ -30,6 +30,10 @@ struct recovered {                      /* one log */
     uint32_t ready;    /* index of an empty segment to go on in next; UINT32_MAX: none */
     uint64_t tail_offset;
     struct hint hint; /* of the tail so far */
+    /* Where the log ends, whether it can go on there or not. */
+    uint32_t end; /* index of the segment with the last batch; UINT32_MAX: there is no batch */
+    uint64_t end_offset;   /* behind that batch */
+    uint64_t durable_upto; /* every batch up to this one is known to be durable */
 };
 
 struct recover {

@@ -20,7 +20,7 @@ static void read_blocks(struct scan *scan, uint64_t offset, uint32_t bytes)
                                    MEDIUM_BLOCK_BYTES, offset + at);
         if (got != MEDIUM_BLOCK_BYTES) {
             memset(scan->window + at, 0, MEDIUM_BLOCK_BYTES);
-            scan->unreadable++;
+            scan->unreadable += offset + at >= scan->read_upto; /* not when it is read again */
         }
     }
 }
@@ -38,6 +38,8 @@ static const uint8_t *window_at(struct scan *scan, uint64_t offset, uint32_t nee
     scan->window_bytes = bytes;
     if (medium_read_wait(scan->medium, scan->object, scan->window, bytes, offset) != bytes)
         read_blocks(scan, offset, bytes);
+    if (offset + bytes > scan->read_upto)
+        scan->read_upto = offset + bytes;
     return scan->window;
 }
 
@@ -66,6 +68,26 @@ static bool header_at(struct scan *scan, uint64_t offset, struct batch_header *h
            header->bytes <= scan->bytes - offset;
 }
 
+static void read_records(struct scan *scan, struct scan_batch *batch)
+{
+    struct batch_cursor cursor;
+    struct record record;
+    const uint8_t *bytes = window_at(scan, batch->offset, batch->header.bytes);
+    INVARIANT(bytes);
+    batch->record_bytes = 0;
+    scan->hint.size = batch->hint_start;
+    batch_walk(&cursor, bytes, &batch->header, scan->record_seed);
+    while (batch_next(&cursor, &record)) {
+        uint32_t slot = (uint32_t)((batch->offset + cursor.offset) / RECORD_ALIGN);
+        batch->record_bytes += record.header.record_bytes;
+        hint_record(&scan->hint, &record, slot, scan->names);
+        if (scan->record)
+            scan->record(scan->context, &record, scan->name.number, slot);
+    }
+    batch->bad = cursor.bad;
+    batch->hint_end = scan->hint.size;
+}
+
 static enum status add_batch(struct scan *scan, const struct batch_header *header, uint64_t offset)
 {
     if (scan->count == scan->capacity) {
@@ -79,20 +101,11 @@ static enum status add_batch(struct scan *scan, const struct batch_header *heade
     struct scan_batch *batch = &scan->batches[scan->count++];
     *batch =
         (struct scan_batch){.header = *header, .offset = offset, .hint_start = scan->hint.size};
-    struct batch_cursor cursor;
-    struct record record;
-    const uint8_t *bytes = window_at(scan, offset, header->bytes);
-    INVARIANT(bytes);
-    batch_walk(&cursor, bytes, header, scan->record_seed);
-    while (batch_next(&cursor, &record)) {
-        uint32_t slot = (uint32_t)((offset + cursor.offset) / RECORD_ALIGN);
-        batch->record_bytes += record.header.record_bytes;
-        hint_record(&scan->hint, &record, slot, scan->names);
-        if (scan->record)
-            scan->record(scan->context, &record, scan->name.number, slot);
+    read_records(scan, batch);
+    if (batch->bad > 0) {
+        scan->window_bytes = 0;
+        read_records(scan, batch);
     }
-    batch->bad = cursor.bad;
-    batch->hint_end = scan->hint.size;
     return scan->hint.failed ? STATUS_SYSTEM : STATUS_OK;
 }
 
@@ -124,7 +137,7 @@ static uint64_t search(struct scan *scan, uint64_t offset, struct batch_header *
 static enum status scan_batches(struct scan *scan)
 {
     struct batch_header header;
-    uint64_t offset = SEGMENT_FIRST_BATCH, looked_twice = 0;
+    uint64_t offset = SEGMENT_FIRST_BATCH;
     while (offset < scan->bytes) {
         if (header_at(scan, offset, &header)) {
             enum status status = add_batch(scan, &header, offset);
@@ -134,13 +147,10 @@ static enum status scan_batches(struct scan *scan)
             continue;
         }
         uint64_t next = search(scan, offset, &header);
-        if (next < scan->bytes && looked_twice != offset) {
-            /* A writer may have completed the batch here before it wrote the one there. */
-            looked_twice = offset;
-            scan->window_bytes = 0;
-            continue;
-        }
-        offset = next;
+        /* A writer may have completed the batch here before it wrote the one there. */
+        scan->window_bytes = 0;
+        if (!header_at(scan, offset, &header))
+            offset = next;
     }
     return STATUS_OK;
 }
@@ -160,11 +170,13 @@ static bool epoch_of_first_batch(struct scan *scan)
 enum status scan_segment(struct scan *scan)
 {
     scan->bytes = scan->medium->calls->size(scan->object) & ~(uint64_t)(MEDIUM_BLOCK_BYTES - 1);
-    scan->window_bytes = 0;
     scan->check = SEGMENT_UNBORN;
-    const uint8_t *block = window_at(scan, 0, MEDIUM_BLOCK_BYTES);
-    if (block)
-        scan->check = segment_header_check(block, scan->store, scan->name, &scan->epoch);
+    for (int i = 0; i < 2 && scan->check != SEGMENT_GOOD; i++) {
+        scan->window_bytes = 0;
+        const uint8_t *block = window_at(scan, 0, MEDIUM_BLOCK_BYTES);
+        if (block)
+            scan->check = segment_header_check(block, scan->store, scan->name, &scan->epoch);
+    }
     if (scan->check == SEGMENT_NEWER)
         return STATUS_NEWER;
     bool known = scan->check == SEGMENT_GOOD || epoch_of_first_batch(scan);

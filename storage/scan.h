@@ -1,8 +1,10 @@
 /* Reading one segment from end to end: every batch that can be found in it.
  *
  * Batches follow one another; where none follows, the rest is searched block by block, since a
- * damaged batch in the middle of a log must not hide those behind it. What the findings mean, torn
- * or damaged, only the whole log can tell (recover.h). Reads 4 MiB at a time, and nothing behind
+ * damaged batch in the middle of a log must not hide those behind it. What looks like the end, or
+ * damaged, is read a second time: a disk that gave the bytes of another place once must not make a
+ * log look shorter than it is. What the findings mean, torn or damaged, only the whole log can tell
+ * (recover.h). Reads 4 MiB at a time, and nothing behind
  * the end of a log that was closed in order: unwritten blocks in the page cache slow the writer. */
 #ifndef STORAGE_SCAN_H
 #define STORAGE_SCAN_H
@@ -31,7 +33,7 @@ struct scan {
     uint8_t *window;  /* SCAN_WINDOW_BYTES */
     bool thorough;    /* search everything, whatever the last batch says */
     bool after_close; /* the segment before ends with a closing batch */
-    /* Called for every good record, unless NULL. */
+    /* Called for every good record, unless NULL; again when its batch had to be read again. */
     void (*record)(void *context, const struct record *record, uint32_t segment, uint32_t slot);
     void *context;
 
@@ -48,6 +50,7 @@ struct scan {
     /* Its own. */
     uint64_t window_offset;
     uint32_t window_bytes;
+    uint64_t read_upto;
 };
 
 #define SCAN_WINDOW_BYTES BATCH_BYTES_MAX

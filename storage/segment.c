@@ -68,7 +68,7 @@ enum status segment_open(struct segment **segment, struct medium *medium, struct
     }
     opened->medium = medium;
     opened->epoch = epoch;
-    opened->bytes = medium->calls->size(opened->object);
+    opened->bytes = medium->calls->size(opened->object) & ~(uint64_t)(MEDIUM_BLOCK_BYTES - 1);
     opened->number = name.number;
     opened->users = 1;
     *segment = opened;

@@ -44,7 +44,7 @@ struct segment {
     struct medium *medium; /* NULL: abandoned */
     struct medium_object *object;
     uint64_t epoch;
-    uint64_t bytes;
+    uint64_t bytes; /* whole blocks */
     uint32_t number;
     uint32_t users;
 };

@@ -144,10 +144,20 @@ static int64_t settle_read(struct sim_disk *disk, const struct sim_event *event)
     return size;
 }
 
-static void tear_read(struct sim_disk *disk, const struct sim_event *event)
+static void tear_nothing(struct sim_disk *disk, const struct sim_event *event)
 {
     (void)disk;
     (void)event;
+}
+
+/* Readers may have seen any sector of a write under way: all of them reach the disk, whatever the
+ * writer will be told. */
+static int64_t settle_sync(struct sim_disk *disk, const struct sim_event *event)
+{
+    for (const struct sim_event *other = disk->events; other; other = other->next)
+        if (other->action == SIM_WRITE && other->file == event->file)
+            settle_write(disk, other);
+    return 0;
 }
 
 static int64_t settle_prepare(struct sim_disk *disk, const struct sim_event *event)
@@ -214,9 +224,10 @@ static const struct {
     int64_t (*settle)(struct sim_disk *disk, const struct sim_event *event); /* to the result */
     void (*tear)(struct sim_disk *disk, const struct sim_event *event);
 } actions[] = {
-    [SIM_READ] = {settle_read, tear_read},          [SIM_WRITE] = {settle_write, tear_write},
-    [SIM_PREPARE] = {settle_prepare, tear_prepare}, [SIM_ADOPT] = {settle_adopt, tear_change},
-    [SIM_PUBLISH] = {settle_publish, tear_change},  [SIM_REMOVE] = {settle_remove, tear_change},
+    [SIM_READ] = {settle_read, tear_nothing},    [SIM_SYNC] = {settle_sync, tear_nothing},
+    [SIM_WRITE] = {settle_write, tear_write},    [SIM_PREPARE] = {settle_prepare, tear_prepare},
+    [SIM_ADOPT] = {settle_adopt, tear_change},   [SIM_PUBLISH] = {settle_publish, tear_change},
+    [SIM_REMOVE] = {settle_remove, tear_change},
 };
 
 /* A change of the directory is atomic: it happened or it did not. */

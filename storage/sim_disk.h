@@ -10,7 +10,7 @@
 #include "storage/medium_sim.h"
 #include "storage/sim_file.h"
 
-enum sim_action { SIM_READ, SIM_WRITE, SIM_PREPARE, SIM_ADOPT, SIM_PUBLISH, SIM_REMOVE };
+enum sim_action { SIM_READ, SIM_SYNC, SIM_WRITE, SIM_PREPARE, SIM_ADOPT, SIM_PUBLISH, SIM_REMOVE };
 
 struct sim_event {
     struct sim_event *next; /* by due_ns, then by order */
@@ -18,8 +18,8 @@ struct sim_event {
     struct medium_op *op;
     enum sim_action action;
     struct medium_name name; /* prepare: the spare; adopt: the segment to be */
-    struct sim_file *file;   /* read, write */
-    uint32_t *under_way;     /* read, write: of the object, to be counted down */
+    struct sim_file *file;   /* read, sync, write */
+    uint32_t *under_way;     /* read, sync, write: of the object, to be counted down */
     void *into;              /* read */
     const void *from;        /* write, publish */
     uint64_t size, offset;

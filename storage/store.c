@@ -155,8 +155,8 @@ static enum status store_allocate(struct store **store, const struct store_optio
     for (uint32_t shard = 0; shard < options->shards; shard++)
         mailboxes_init(&made->mailboxes[shard]);
     for (uint32_t shard = 0; shard < STORE_SHARDS_MAX; shard++)
-        made->logs[shard] =
-            (struct recovered){.next_lsn = 1, .tail = UINT32_MAX, .ready = UINT32_MAX};
+        made->logs[shard] = (struct recovered){
+            .next_lsn = 1, .tail = UINT32_MAX, .ready = UINT32_MAX, .end = UINT32_MAX};
     return STATUS_OK;
 }
 

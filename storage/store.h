@@ -214,11 +214,60 @@ struct store_fetch {
  * ABSENT: once and no more). If no buffer is free it waits for one. `link` is copied. */
 void store_fetch_start(struct store_log *log, struct store_fetch *fetch,
                        const struct store_link *link);
+/* What else the record says of a message that is being given: from the first piece on, until the
+ * last one's bytes are no longer needed. */
+struct store_about {
+    struct span envelope;
+    uint64_t received_ns;
+    uint32_t trace_bytes; /* of the header lines added on top: how the wire begins */
+    uint32_t flags;       /* enum store_flag */
+};
+void store_fetch_about(const struct store_fetch *fetch, struct store_about *about);
 /* Asks for the next piece; the last one's bytes are no longer needed. */
 void store_fetch_next(struct store_log *log, struct store_fetch *fetch);
 /* Ends it at any moment, also with an operation under way: `piece` will not be called again, and
  * piece bytes may be reused once the operation has ended. Harmless when nothing is being read. */
 void store_fetch_end(struct store_log *log, struct store_fetch *fetch);
+
+/* ------------------------------------------------------------------ the logs as a stream ----
+ */
+
+/* Every message of every log, in the order of its log's commits, also while a writer appends. A
+ * place in it is one number per log: that of the last record that was given. Records keep their
+ * numbers wherever they are moved, and no number is used twice, so a place stays good for as long
+ * as nothing behind it is reclaimed. Reading only; one thread. */
+struct store_stream;
+
+struct store_entry { /* a message as its log has it; spans are good until the next call */
+    uint32_t shard;
+    uint64_t lsn;           /* of its record: the place behind it, for this log */
+    struct store_link link; /* its place is 0 */
+    uint64_t received_ns;
+    struct span envelope;
+    bool fresh; /* came after the store was opened: its index does not know it */
+};
+
+/* `places`: by shard, STORE_SHARDS_MAX of them, 0: nothing was given; NULL: from what is there.
+ * ABSENT with a line: what follows a place was reclaimed (the line says which is the first place
+ * that is good), or the place is in no log of this store. CORRUPT, IO: as from store_stream_next.
+ * SYSTEM. The store must outlive the stream. */
+enum status store_stream_open(struct store_stream **stream, struct store *store,
+                              const uint64_t *places, struct fault *fault) MUST_CHECK;
+void store_stream_close(struct store_stream *stream);
+
+/* The next message that is durable. AGAIN: there is none now; ask later. CORRUPT: the logs go on in
+ * a way that only opening the store anew can tell; the places are good. IO. */
+enum status store_stream_next(struct store_stream *stream, struct store_entry *entry) MUST_CHECK;
+
+/* After AGAIN: true while something is there that is not yet known to be durable. */
+bool store_stream_waits(const struct store_stream *stream);
+
+/* The place behind everything given so far, STORE_SHARDS_MAX numbers, the stream's. Also moves on
+ * over records that are no messages. */
+const uint64_t *store_stream_places(const struct store_stream *stream);
+
+/* Whether the mailbox has the message, as far as the index of a store opened for reading knows. */
+bool store_holds(const struct store *store, struct span mailbox, const struct store_link *link);
 
 /* ------------------------------------------------------------------ figures and checks ---- */
 

@@ -9,6 +9,23 @@
 
 /* ---- opening ---- */
 
+/* One that was cut short since, or made for smaller batches, goes. */
+static enum status take_ready(struct store_log *log, struct medium_name name, uint64_t epoch)
+{
+    struct spare *spare = &log->commit.spare;
+    enum status status = segment_open(&spare->segment, log->medium, name, epoch);
+    if (status != STATUS_OK)
+        return status;
+    if (spare->segment->bytes >= SEGMENT_FIRST_BATCH + 2ull * log->commit.batch_bytes) {
+        spare->state = SPARE_READY;
+        return STATUS_OK;
+    }
+    segment_drop(spare->segment);
+    spare->segment = NULL;
+    spare->doomed = name.number;
+    return STATUS_OK;
+}
+
 /* The log goes on where recovery says: in its last segment, or in one made ready before. */
 static enum status resume(struct store_log *log, struct fault *fault)
 {
@@ -36,9 +53,7 @@ static enum status resume(struct store_log *log, struct fault *fault)
     }
     if (status == STATUS_OK && found->ready != UINT32_MAX) {
         name.number = found->segments[found->ready].number;
-        status = segment_open(&commit->spare.segment, log->medium, name,
-                              found->segments[found->ready].epoch);
-        commit->spare.state = status == STATUS_OK ? SPARE_READY : SPARE_NONE;
+        status = take_ready(log, name, found->segments[found->ready].epoch);
     }
     if (status != STATUS_OK)
         return fault_set(fault, status, "log %" PRIu32 ", segment %08" PRIu32 ": %s", log->shard,

@@ -31,9 +31,12 @@ json_t *json_make_real(bool known, double value)
 
 json_t *json_make_text(const char *text)
 {
+    return text != NULL ? json_make_span(span_text(text)) : json_null();
+}
+
+json_t *json_make_span(struct span text)
+{
     char escaped[1024];
-    if (text == NULL)
-        return json_null();
-    json_t *json = json_string(text);
-    return json != NULL ? json : json_string(log_escape(span_text(text), escaped, sizeof escaped));
+    json_t *json = json_stringn((const char *)text.data, text.size);
+    return json != NULL ? json : json_string(log_escape(text, escaped, sizeof escaped));
 }

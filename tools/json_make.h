@@ -2,6 +2,8 @@
 #ifndef TOOLS_JSON_MAKE_H
 #define TOOLS_JSON_MAKE_H
 
+#include "base/span.h"
+
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,5 +25,6 @@ json_t *json_make_real(bool known, double value);
 /* Text from outside: as it is if it is UTF-8, else escaped as log_escape does; NULL becomes null.
  */
 json_t *json_make_text(const char *text);
+json_t *json_make_span(struct span text);
 
 #endif

@@ -14,7 +14,7 @@ static const struct {
     {"serve", serve_main, "take mail in over SMTP and LMTP, hand it out over POP3"},
     {"blast", blast_main, "send mail to any server, as load, and account for every message"},
     {"drain", drain_main, "fetch everything back and account for what blast sent"},
-    {"store", store_main, "look into a store: info, ls, cat, mailboxes, verify"},
+    {"store", store_main, "look into a store, take mail out of it and put mail in"},
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

@@ -19,19 +19,25 @@ static size_t begin_line(struct unstuff *unstuff, struct span wire)
     return 0;
 }
 
+bool unstuff_next(struct unstuff *unstuff, struct span *wire, struct span *run)
+{
+    while (wire->size > 0 && !unstuff->inside_line)
+        *wire = span_from(*wire, begin_line(unstuff, *wire));
+    if (wire->size == 0)
+        return false;
+    const uint8_t *end = memchr(wire->data, '\n', wire->size);
+    size_t size = end ? (size_t)(end - wire->data) + 1 : wire->size;
+    *run = span_of(wire->data, size);
+    *wire = span_from(*wire, size);
+    unstuff->inside_line = end == NULL;
+    return true;
+}
+
 bool unstuff_write(struct unstuff *unstuff, struct span wire, FILE *file)
 {
-    while (wire.size > 0) {
-        if (!unstuff->inside_line) {
-            wire = span_from(wire, begin_line(unstuff, wire));
-            continue;
-        }
-        const uint8_t *end = memchr(wire.data, '\n', wire.size);
-        size_t size = end ? (size_t)(end - wire.data) + 1 : wire.size;
-        if (fwrite(wire.data, 1, size, file) != size)
+    struct span run;
+    while (unstuff_next(unstuff, &wire, &run))
+        if (fwrite(run.data, 1, run.size, file) != run.size)
             return false;
-        unstuff->inside_line = end == NULL;
-        wire = span_from(wire, size);
-    }
     return true;
 }

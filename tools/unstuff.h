@@ -12,6 +12,10 @@ struct unstuff {      /* zeroed memory is the beginning of a message */
     bool after_dot;   /* a dot began this line and was taken out */
 };
 
+/* The next run of the message's bytes in `wire`, which moves on: up to and with a newline, or what
+ * there is of a line. False: there are no more. */
+bool unstuff_next(struct unstuff *unstuff, struct span *wire, struct span *run);
+
 /* Writes what `wire` stands for. False when the file can't take it. */
 bool unstuff_write(struct unstuff *unstuff, struct span wire, FILE *file)
     __attribute__((warn_unused_result));

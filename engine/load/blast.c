@@ -220,7 +220,9 @@ static enum status gather(struct blast *blast, struct blast_report *report, stru
         report->gave_up |= generator->gave_up;
         if (generator->schedule.started_ns == 0)
             continue;
-        uint64_t due = schedule_due_count(&generator->schedule, part->over_ns);
+        uint64_t due = schedule_is_open(&generator->schedule)
+                           ? schedule_due_count(&generator->schedule, part->over_ns)
+                           : 0;
         late += generator->late + (due > generator->started ? due - generator->started : 0);
         scheduled += due;
         uint64_t end_ns = generator->ended_ns > 0 ? generator->ended_ns : part->over_ns;
@@ -231,7 +233,7 @@ static enum status gather(struct blast *blast, struct blast_report *report, stru
     }
     report->seconds =
         ended_ns > started_ns ? (double)(ended_ns - started_ns) / (double)NS_PER_S : 0;
-    if (blast->options->rate > 0 && scheduled > 0)
+    if (scheduled > 0)
         report->behind = (double)late / (double)scheduled;
     return status;
 }

@@ -29,6 +29,8 @@ uint64_t schedule_due_count(const struct schedule *schedule, uint64_t now_ns)
 {
     if (schedule->started_ns == 0 || now_ns <= schedule->started_ns)
         return 0;
+    if (!schedule_is_open(schedule))
+        return schedule->quota;
     uint64_t passed_ns = now_ns - schedule->started_ns;
     if (schedule_is_over(schedule, now_ns))
         passed_ns = schedule->duration_ns;

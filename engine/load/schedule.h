@@ -31,7 +31,8 @@ uint64_t schedule_due_ns(const struct schedule *schedule, uint64_t letter);
 /* The duration is over. */
 bool schedule_is_over(const struct schedule *schedule, uint64_t now_ns);
 
-/* How many of this shard's letters should have begun before `now_ns`; open loop. */
+/* How many of this shard's letters should have begun before `now_ns`: in a closed loop all of them.
+ */
 uint64_t schedule_due_count(const struct schedule *schedule, uint64_t now_ns);
 
 #endif

@@ -215,6 +215,8 @@ class Postfix(Daemon):
         self.path('etc', 'master.cf').write_text(POSTFIX_MASTER.format(port=self.smtp_port))
         self.path('etc', 'mailboxes').write_text(
             ''.join(f'{user} {user}/\n' for user in self.users))
+        for path in self.path('etc').iterdir():
+            os.utime(path, (0, 0))  # it waits for files that were changed a moment ago
 
     def _create_folders(self):
         own, nobody = pwd.getpwnam('postfix'), pwd.getpwnam(NOBODY)

@@ -6,7 +6,8 @@ from load import FAILED, ID, LoadCase, digest_of
 from servers import Dovecot, Postfix, SmtpSink, body_of, fetch
 from tls import make_certificate
 
-FLAGS = ('--messages', 200, '--connections', 8, '--users', 10)
+COUNT = 100
+FLAGS = ('--messages', COUNT, '--connections', 8, '--users', 10)
 
 
 class Sink(LoadCase):
@@ -17,11 +18,11 @@ class Sink(LoadCase):
                 ('afresh', False, '--per-connection', 1), ('lmtp', True),
                 ('lmtp several', True, '--recipients', '2-5', '--pipeline')):
             with self.subTest(name), SmtpSink(lmtp=lmtp) as sink:
-                self.blast(sink.url, *FLAGS, *flags, acked=200)
+                self.blast(sink.url, *FLAGS, *flags, acked=COUNT)
 
     def test_what_it_got_is_what_was_sent(self):
         with SmtpSink(dump=True) as sink:
-            load = self.blast(sink.url, *FLAGS, '--pipeline', '--size', '1k-20k', acked=200)
+            load = self.blast(sink.url, *FLAGS, '--pipeline', '--size', '1k-20k', acked=COUNT)
             digests = {identity: digest
                        for (identity, _), (digest, _, _) in load.ledger.entries.items()}
             for dump in sink.dumped():
@@ -40,8 +41,8 @@ class Sink(LoadCase):
         )
         for flags, code, never in cases:
             with self.subTest(flags), SmtpSink(*flags) as sink:
-                load = self.blast(sink.url, *FLAGS, code=FAILED, refused=200)
-                self.assertEqual(load.report['replies'][code], 200)
+                load = self.blast(sink.url, *FLAGS, code=FAILED, refused=COUNT)
+                self.assertEqual(load.report['replies'][code], COUNT)
                 if never:
                     self.assertFalse(load.report['latency_us'].get(never, {}).get('count'))
                 self.assertEqual({entry[2][-1] for entry in load.ledger.entries.values()},
@@ -49,7 +50,7 @@ class Sink(LoadCase):
 
     def test_without_esmtp(self):
         with SmtpSink('-e') as sink:
-            self.blast(sink.url, *FLAGS, '--pipeline', '--chunking', acked=200)
+            self.blast(sink.url, *FLAGS, '--pipeline', '--chunking', acked=COUNT)
 
 
 class Own(LoadCase):
@@ -68,7 +69,7 @@ class Own(LoadCase):
         def check(name, *flags):
             with self.server.explaining():
                 load = self.blast(self.server.url, *FLAGS, '--to', name + '%d@example.test',
-                                  *flags, acked=200)
+                                  *flags, acked=COUNT)
                 self.check_stored(load, self.messages_of)
         self.together(check, [(case[0], *case) for case in cases], threads=3)
 
@@ -100,7 +101,7 @@ class PostfixItself(Own):
                               '--pipeline', code=FAILED)
             known = {place for place in load.ledger.entries if place[1] in self.server.users}
             self.assertEqual(load.ledger.of('acked'), known)
-            self.assertEqual(load.report['replies']['550'], 200 - len(known))
+            self.assertEqual(load.report['replies']['550'], COUNT - len(known))
             self.check_stored(load, self.messages_of)
 
 

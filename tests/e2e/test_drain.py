@@ -116,8 +116,8 @@ class FromDovecot(LoadCase):
 class ByPostfix(LoadCase):
     def test_a_relay_in_between(self):
         with Postfix() as postfix, Dovecot(mail=postfix.mail) as dovecot:
-            load = self.blast(postfix.url, *FLAGS, '--users', 10, '--recipients', '1-3',
-                              '--pipeline', acked=MESSAGES)
+            load = self.blast(postfix.url, '--messages', 100, '--connections', 8, '--users', 10,
+                              '--recipients', '1-3', '--pipeline', acked=100)
             postfix.delivered(postfix.users[0])
             count = len(load.ledger.of('acked'))
             self.drain(dovecot.pop3_url, load, '--password', 'any', acked=count, fetched=count,

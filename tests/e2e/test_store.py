@@ -1,5 +1,6 @@
 """`mailrace store …` beside a running server and after it."""
 import json
+import os
 import subprocess
 
 from cases import FolderCase
@@ -34,10 +35,39 @@ class Tools(FolderCase):
             self.assertEqual(server.terminate(), 0)
             self.look(server, uidls, mails)
 
-    def test_an_unknown_mailbox_is_empty(self):
+    def test_a_mailbox_that_does_not_exist(self):
         with Server() as server:
-            result = run('store', 'ls', server.store, 'nobody@example.test')
-            self.assertEqual((result.returncode, result.stdout), (0, ''), result.stderr)
+            server.send(message('one'), 'alice@example.test')
+            for action in (('ls',), ('export', '--mbox', os.path.join(self.folder, 'out'))):
+                result = run('store', action[0], server.store, 'nobody@example.test', *action[1:])
+                self.assertEqual((result.returncode, result.stdout), (66, ''), result.stderr)
+                self.assertIn('nobody@example.test', result.stderr)
+            self.assertEqual(os.listdir(self.folder), [])
+            listed = run('store', 'ls', server.store, '"alice"@EXAMPLE.test')
+            self.assertEqual(len(listed.stdout.splitlines()), 1, listed.stderr)
+
+    def test_flags_of_other_actions(self):
+        for action, *flags in (('ls', 'DIR', 'BOX', '--follow'), ('cat', 'DIR', 'ID', '--json'),
+                               ('info', 'DIR', '--mbox', 'OUT'), ('tail', 'DIR', '--skip', '3'),
+                               ('export', 'DIR', '--from', '0:1', '--mbox', 'OUT')):
+            with self.subTest(action):
+                result = run('store', action, *flags)
+                self.assertEqual(result.returncode, 64, result.stderr)
+                self.assertRegex(result.stderr, '--(follow|json|mbox|skip|from).*--help')
+
+    def test_json(self):
+        with Server(shards=2) as server:
+            server.send(message('one'), 'b@example.test', '"a \\"b"@example.test')
+            mailboxes = json.loads(run('store', 'mailboxes', server.store, '--json').stdout)
+            self.assertEqual([box['name'] for box in mailboxes],
+                             ['a "b@example.test', 'b@example.test'])
+            self.assertEqual([box['messages'] for box in mailboxes], [1, 1])
+            [listed] = json.loads(run('store', 'ls', server.store, 'b@example.test',
+                                      '--json').stdout)
+            self.assertEqual(listed['octets'], mailboxes[1]['octets'])
+            self.assertRegex(listed['uidl'], r'^[0-9A-Z]{13}\.0$')
+            verified = json.loads(run('store', 'verify', server.store, '--json').stdout)
+            self.assertEqual(verified, {'findings': [], 'clean': True})
 
     def test_looking_changes_nothing(self):
         with Server(shards=1) as server:

@@ -69,6 +69,29 @@ START_TEST(whole_messages)
 }
 END_TEST
 
+START_TEST(what_the_record_says_besides)
+{
+    struct store_about about;
+    struct reading reading;
+    for (uint32_t i = 0; i < 3; i++) {
+        start(&reading, &drop->links[i]);
+        for (int limit = 0; reading.pieces == 0 && limit < 1000; limit++)
+            turns(1);
+        store_fetch_about(&reading.fetch, &about);
+        ck_assert_uint_eq(about.received_ns / NS_PER_S, drop->links[i].received_s);
+        ck_assert_uint_eq(about.trace_bytes, strlen("Received: from here by there\r\n"));
+        ck_assert_uint_eq(about.flags, 0);
+        struct envelope_cursor cursor = envelope_read(about.envelope);
+        unsigned tag;
+        struct span value;
+        ck_assert(envelope_next(&cursor, &tag, &value));
+        ck_assert(span_equal(value, SPAN("sender@example.org")));
+        store_fetch_end(bed.logs[0], &reading.fetch);
+    }
+    turns(10);
+}
+END_TEST
+
 START_TEST(those_without_buffers_wait)
 {
     struct reading readings[4];
@@ -174,6 +197,7 @@ Suite *test_suite(void)
     TCase *tcase = tcase_create("fetch");
     tcase_add_checked_fixture(tcase, open_bed, close_bed);
     tcase_add_test(tcase, whole_messages);
+    tcase_add_test(tcase, what_the_record_says_besides);
     tcase_add_test(tcase, those_without_buffers_wait);
     tcase_add_test(tcase, it_may_end_at_any_time);
     tcase_add_test(tcase, damage_is_told_not_served);

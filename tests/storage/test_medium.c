@@ -281,11 +281,13 @@ START_TEST(fence_lets_one_write)
 }
 END_TEST
 
+#define OPERATIONS 7
+
 /* Starts one operation of each sort on things that are there. */
-static void start_all(struct medium_object *segment, struct counted_op ops[6])
+static void start_all(struct medium_object *segment, struct counted_op ops[OPERATIONS])
 {
     const struct medium_calls *calls = bed.medium->calls;
-    for (unsigned i = 0; i < 6; i++)
+    for (unsigned i = 0; i < OPERATIONS; i++)
         ops[i] = (struct counted_op)COUNTED_OP;
     calls->write(bed.medium, segment, noise, BLOCK, 0, &ops[0].op);
     calls->read(bed.medium, segment, out, BLOCK, BLOCK, &ops[1].op);
@@ -293,29 +295,30 @@ static void start_all(struct medium_object *segment, struct counted_op ops[6])
     calls->adopt(bed.medium, 0, 2, &ops[3].op);
     calls->publish(bed.medium, store_name(), noise, 10, &ops[4].op);
     calls->remove(bed.medium, hint_name(0, 1), &ops[5].op);
+    calls->sync(bed.medium, segment, &ops[6].op);
 }
 
 START_TEST(done_comes_once_and_never_from_the_call)
 {
-    static const int64_t results[] = {BLOCK, BLOCK, 0, 0, 0, 0};
-    struct counted_op ops[6];
+    static const int64_t results[OPERATIONS] = {BLOCK, BLOCK};
+    struct counted_op ops[OPERATIONS];
     struct medium_object *segment = must_make_segment(bed.medium, 0, 1, SEGMENT_BYTES);
     ck_assert_int_eq(medium_prepare_wait(bed.medium, 0, BLOCK), 0);
     ck_assert_int_eq(medium_publish_wait(bed.medium, hint_name(0, 1), noise, 1), 0);
     start_all(segment, ops);
     unsigned ended = 0;
-    for (unsigned i = 0; i < 6; i++)
+    for (unsigned i = 0; i < OPERATIONS; i++)
         ck_assert_uint_eq(ops[i].ended, 0);
-    for (unsigned polls = 0; polls < 6 && ended < 6; polls++) {
+    for (unsigned polls = 0; polls < OPERATIONS && ended < OPERATIONS; polls++) {
         unsigned before = ended;
         bed.medium->calls->poll(bed.medium, true);
         ended = 0;
-        for (unsigned i = 0; i < 6; i++)
+        for (unsigned i = 0; i < OPERATIONS; i++)
             ended += ops[i].ended;
         ck_assert_uint_gt(ended, before);
     }
     bed.medium->calls->poll(bed.medium, true);
-    for (unsigned i = 0; i < 6; i++) {
+    for (unsigned i = 0; i < OPERATIONS; i++) {
         ck_assert_uint_eq(ops[i].ended, 1);
         ck_assert_int_eq(ops[i].op.result, results[i]);
     }
@@ -325,13 +328,13 @@ END_TEST
 
 START_TEST(deinit_waits_for_what_is_under_way)
 {
-    struct counted_op ops[6];
+    struct counted_op ops[OPERATIONS];
     struct medium_object *segment = must_make_segment(bed.medium, 0, 1, SEGMENT_BYTES);
     ck_assert_int_eq(medium_publish_wait(bed.medium, hint_name(0, 1), noise, 1), 0);
     start_all(segment, ops);
     bed.medium->calls->deinit(bed.medium); /* closes the segment as well */
     bed.medium = NULL;
-    for (unsigned i = 0; i < 6; i++)
+    for (unsigned i = 0; i < OPERATIONS; i++)
         ck_assert_uint_eq(ops[i].ended, 1);
 }
 END_TEST

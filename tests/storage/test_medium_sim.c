@@ -218,6 +218,25 @@ START_TEST(what_was_done_survives_a_crash)
 }
 END_TEST
 
+/* Whatever of a write under way a reader may have seen. */
+START_TEST(what_was_synced_survives_a_crash)
+{
+    struct counted_op write = COUNTED_OP;
+    struct medium_object *segment = must_make_segment(bed.medium, 0, 1, SEGMENT_BYTES);
+    medium_write(bed.medium, segment, block, BLOCK, 0, &write.op);
+    struct medium *reader = medium_bed_another(&bed), *dead = bed.medium;
+    ck_assert_int_eq(medium_sync_wait(reader, must_open(reader, segment_name(0, 1))), 0);
+    ck_assert_uint_eq(write.ended, 0);
+    sim_disk_crash(bed.disk);
+    bed.medium = medium_bed_another(&bed);
+    static uint8_t whole[SEGMENT_BYTES];
+    memset(whole, 'b', BLOCK);
+    ck_assert(medium_holds(bed.medium, segment_name(0, 1), span_of(whole, sizeof whole)));
+    dead->calls->deinit(dead);
+    reader->calls->deinit(reader);
+}
+END_TEST
+
 START_TEST(crash_kills_the_medium_and_frees_the_fence)
 {
     struct fault fault;
@@ -321,6 +340,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, media_poll_their_own);
     tcase_add_test(tcase, poll_comes_to_an_end_without_latency);
     tcase_add_test(tcase, what_was_done_survives_a_crash);
+    tcase_add_test(tcase, what_was_synced_survives_a_crash);
     tcase_add_test(tcase, crash_kills_the_medium_and_frees_the_fence);
     tcase_add_test_raise_signal(tcase, using_a_dead_medium_is_a_bug, SIGABRT);
     tcase_add_test_raise_signal(tcase, changing_a_buffer_under_way_is_a_bug, SIGABRT);

@@ -202,6 +202,50 @@ START_TEST(shards_come_and_go)
 }
 END_TEST
 
+static const struct medium_calls *plain_calls;
+static uint32_t overtaken; /* the segment before whose reading a writer goes on into it */
+static uint32_t stored;
+
+/* A reader's: the bed's writer has the time to fill one segment and to go on in the next. */
+static enum status open_late(struct medium *medium, struct medium_name name,
+                             struct medium_object **object)
+{
+    while (name.kind == MEDIUM_SEGMENT && name.number == overtaken &&
+           store_log_counters(bed.logs[0])->segments < overtaken) {
+        ck_assert_int_eq(store_bed_put(&bed, 0, stored, 30000, "a", stored), STATUS_OK);
+        stored++;
+    }
+    return plain_calls->open(medium, name, object);
+}
+
+START_TEST(a_writer_is_not_taken_for_damage)
+{
+    struct medium *medium;
+    struct store *store;
+    struct fault fault = {.text = ""};
+    struct store_stats stats;
+    store_bed_open(&bed);
+    for (stored = 0; stored < 3; stored++)
+        ck_assert_int_eq(store_bed_put(&bed, 0, stored, 30000, "a", stored), STATUS_OK);
+    for (int i = 0; i < 100; i++) /* the next segment is made ready */
+        store_bed_turn(&bed);
+    overtaken = 2;
+    ck_assert_int_eq(medium_sim_open(&medium, bed.disk), STATUS_OK);
+    plain_calls = medium->calls;
+    struct medium_calls calls = *plain_calls;
+    calls.open = open_late;
+    medium->calls = &calls;
+    ck_assert_int_eq(store_open(&store, medium, STORE_READ, &bed.options, &fault), STATUS_OK);
+    store_stats(store, 0, &stats);
+    ck_assert_uint_gt(stored, 3);
+    ck_assert_uint_eq(stats.messages, stored);
+    ck_assert_uint_eq(stats.corrupt_batches, 0);
+    store_close(store);
+    medium->calls->deinit(medium);
+    store_bed_close(&bed);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("recover");
@@ -214,6 +258,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, numbers_are_not_used_again);
     tcase_add_test(tcase, hints);
     tcase_add_test(tcase, shards_come_and_go);
+    tcase_add_test(tcase, a_writer_is_not_taken_for_damage);
     suite_add_tcase(suite, tcase);
     return suite;
 }

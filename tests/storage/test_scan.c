@@ -148,6 +148,61 @@ START_TEST(blocks_that_can_not_be_read)
 }
 END_TEST
 
+/* A disk that gives the bytes of another place, once. */
+struct misreading {
+    struct medium medium;
+    struct medium_calls calls;
+    struct medium_object *other;
+    uint32_t reads, wrong; /* so far; which one is wrong */
+};
+
+static void wrong_read(struct medium *medium, struct medium_object *from, void *bytes,
+                       uint32_t size, uint64_t offset, struct medium_op *op)
+{
+    struct misreading *misreading = (struct misreading *)medium;
+    if (misreading->reads++ == misreading->wrong)
+        from = misreading->other;
+    medium_read(bed.medium, from, bytes, size, offset, op);
+}
+
+static void wrong_poll(struct medium *medium, bool wait)
+{
+    (void)medium;
+    bed.medium->calls->poll(bed.medium, wait);
+}
+
+/* Nothing is lost by it, neither the log's end nor what is in the middle. */
+START_TEST(reads_of_another_place)
+{
+    struct misreading misreading = {.calls = {.read = wrong_read, .poll = wrong_poll}};
+    struct medium *right = bed.medium;
+    put(1, 1, false, 0);
+    put(2, 2, true, 0);
+    put(6, 5, false, 0);
+    misreading.calls.size = right->calls->size;
+    misreading.other = must_make_segment(right, 0, 2, BLOCKS * 4096);
+    misreading.medium.calls = &misreading.calls;
+    for (uint32_t wrong = 0; wrong <= misreading.reads; wrong++) {
+        misreading.reads = 0;
+        misreading.wrong = wrong;
+        struct scan scan = {
+            .medium = &misreading.medium,
+            .object = object,
+            .name = segment_name(0, 1),
+            .store = store,
+            .names = &names,
+            .window = malloc(SCAN_WINDOW_BYTES),
+        };
+        ck_assert_int_eq(scan_segment(&scan), STATUS_OK);
+        free(scan.window);
+        ck_assert_int_eq(scan.check, SEGMENT_GOOD);
+        expect(&scan, (const uint64_t[]){1, 2, 5}, 3);
+    }
+    ck_assert_uint_gt(misreading.reads, 2);
+    right->calls->close(right, misreading.other);
+}
+END_TEST
+
 START_TEST(dropping_from_the_hint)
 {
     struct scan scan = {.hint = {.size = 0}};
@@ -180,6 +235,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, leftovers_and_bad_records);
     tcase_add_test(tcase, a_damaged_header);
     tcase_add_test(tcase, blocks_that_can_not_be_read);
+    tcase_add_test(tcase, reads_of_another_place);
     tcase_add_test(tcase, dropping_from_the_hint);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -69,6 +69,26 @@ START_TEST(a_disk_that_does_not_write)
 }
 END_TEST
 
+/* The segment that the last run made ready is no use to this one: another takes its place. */
+START_TEST(a_ready_segment_that_is_too_small)
+{
+    store_bed_open(&bed);
+    ck_assert_int_eq(store_bed_put(&bed, 0, 1, 500, "a", 1), STATUS_OK);
+    store_bed_close(&bed);
+    bed.options.batch_bytes = 1024 * 1024;
+    bed.options.segment_bytes = 4 * 1024 * 1024;
+    store_bed_open(&bed);
+    for (uint32_t i = 2; i < 12; i++)
+        ck_assert_int_eq(store_bed_put(&bed, 0, i, 900000, "a", i), STATUS_OK);
+    store_bed_close(&bed);
+    store_bed_open(&bed);
+    ck_assert_uint_eq(store_bed_count(&bed, 'a'), 11);
+    for (uint32_t i = 0; i < bed.store->logs[0].count; i++)
+        ck_assert(i == 0 || bed.store->logs[0].segments[i].bytes == bed.options.segment_bytes);
+    store_bed_close(&bed);
+}
+END_TEST
+
 START_TEST(an_idle_log_may_sleep)
 {
     store_bed_open(&bed);
@@ -90,6 +110,7 @@ Suite *test_suite(void)
     tcase_add_loop_test(tcase, closing_ends_everything, 0, 2);
     tcase_add_test(tcase, opening_goes_on_in_the_same_segment);
     tcase_add_test(tcase, a_disk_that_does_not_write);
+    tcase_add_test(tcase, a_ready_segment_that_is_too_small);
     tcase_add_test(tcase, an_idle_log_may_sleep);
     suite_add_tcase(suite, tcase);
     return suite;

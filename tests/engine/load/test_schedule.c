@@ -82,6 +82,11 @@ START_TEST(nothing_is_due_once_it_is_over)
     ck_assert_uint_eq(schedule_due_count(&schedule, STARTED_NS + 900 * NS_PER_MS + 1), 10);
     ck_assert_uint_eq(schedule_due_count(&schedule, STARTED_NS + NS_PER_S), 10);
     ck_assert_uint_eq(schedule_due_count(&schedule, UINT64_MAX), 10);
+    schedule.rate = 0;
+    ck_assert_uint_eq(schedule_due_count(&schedule, STARTED_NS), 0);
+    ck_assert_uint_eq(schedule_due_count(&schedule, STARTED_NS + 1), schedule.quota);
+    schedule.quota = UINT64_MAX;
+    ck_assert_uint_eq(schedule_due_count(&schedule, STARTED_NS + 1), UINT64_MAX);
 }
 END_TEST
 
