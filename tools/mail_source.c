@@ -98,7 +98,7 @@ static void read_file(struct mail_source *source, const char *path, struct mail 
     } else if (!S_ISREG(about.st_mode)) {
         mail->problem = "is no regular file";
     } else {
-        ssize_t got;
+        ssize_t got = 0;
         while (!source->too_large && (got = read(fd, source->input, READ_BYTES)) > 0)
             append(source, span_of(source->input, (size_t)got));
         if (!source->too_large && got < 0)

@@ -173,6 +173,9 @@ class LoadCase(FolderCase):
         result = run('drain', url, '--ledger', ledger, '--json', report, *flags)
         said = f'{result.stdout[-2000:]}{result.stderr[-2000:]}'
         self.assertIn(result.returncode, code if isinstance(code, tuple) else (code,), said)
+        if result.returncode == UNAVAILABLE:  # there was nobody to ask, so nothing is accounted for
+            self.assertEqual(result.stdout, '')
+            return {}
         with open(report, encoding='utf-8') as file:
             counts = json.load(file)
         self.assertIn(' '.join(f'{word} {counts[word]}' for word in DRAINED), result.stdout)
