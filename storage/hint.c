@@ -20,7 +20,8 @@ void hint_init(struct hint *hint, const uint8_t store[16], uint32_t shard, uint3
                                      .shard = shard,
                                      .segment = segment,
                                      .epoch = epoch,
-                                     .first_sequence = 1}};
+                                     .first_sequence = 1,
+                                     .reach = segment}};
     memcpy(hint->header.magic, hint_magic, sizeof(hint->header.magic));
     memcpy(hint->header.store, store, sizeof(hint->header.store));
 }
@@ -77,6 +78,8 @@ static void hint_begin(struct hint *hint, const struct record *record, uint32_t 
         .slot = slot,
         .record_bytes = record->header.record_bytes,
     };
+    if (record->header.chunk_count > 0 && record_chunk(record, 0).segment < hint->header.reach)
+        hint->header.reach = record_chunk(record, 0).segment;
     hint->entry = hint->size;
     hint_add(hint, &entry, sizeof(entry), 8);
 }
@@ -122,6 +125,12 @@ static void hint_delete(struct hint *hint, const struct record *record, uint32_t
     hint_current(hint)->links = (uint32_t)(record->wire.size / 8);
     hint_current(hint)->name_bytes = (uint32_t)name.size;
     hint_current(hint)->bytes = (uint32_t)(hint->size - hint->entry);
+}
+
+void hint_copy(struct hint *hint, const struct hint_entry *entry, struct span content)
+{
+    hint_add(hint, entry, sizeof(*entry), 8);
+    hint_add(hint, content.data, content.size, 8);
 }
 
 void hint_record(struct hint *hint, const struct record *record, uint32_t slot,

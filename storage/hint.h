@@ -32,7 +32,9 @@ struct hint_header { /* on disk; entries follow */
     uint64_t first_lsn, end_lsn;            /* end: of the record that would come next */
     uint64_t end_offset;                    /* where the next batch would be */
     uint64_t record_bytes;                  /* of all records */
-    uint64_t zero[2];
+    uint32_t reach; /* the first segment with chunks of its messages, at most its own number; 0:
+                       written before it was told */
+    uint32_t zero[3];
 };
 static_assert(sizeof(struct hint_header) == HINT_HEADER_BYTES, "the hint's header on disk");
 
@@ -80,6 +82,9 @@ void hint_record(struct hint *hint, const struct record *record, uint32_t slot,
 
 /* Seals the bytes for publishing: they stay the hint's. */
 struct span hint_seal(struct hint *hint);
+
+/* Adds an entry of another segment's hint as it is. */
+void hint_copy(struct hint *hint, const struct hint_entry *entry, struct span content);
 
 /* The header of a hint that passes every check and belongs to this segment. */
 bool hint_parse(struct span bytes, const uint8_t store[16], uint32_t shard, uint32_t segment,

@@ -80,13 +80,39 @@ static struct medium_name name_of(enum medium_kind kind, uint32_t shard, uint32_
     return (struct medium_name){.kind = kind, .shard = shard, .number = number};
 }
 
-/* The epoch without reading more than the header block. */
-static bool peek_epoch(struct recover *recover, struct medium_name name,
-                       struct medium_object *object, uint64_t *epoch)
+/* What the header block says, without reading more; of a compacted segment also its hint. */
+static void look_inside(struct recover *recover, struct medium_name name,
+                        struct recovered_segment *segment, struct work *work)
 {
-    int64_t got = medium_read_wait(recover->medium, object, recover->window, MEDIUM_BLOCK_BYTES, 0);
-    return got == MEDIUM_BLOCK_BYTES &&
-           segment_header_check(recover->window, recover->store, name, epoch) == SEGMENT_GOOD;
+    struct contents contents = {.medium = recover->medium,
+                                .object = work->object,
+                                .name = name,
+                                .store = recover->store,
+                                .want_hint = true};
+    contents_load_wait(&contents);
+    segment->good = contents.check == SEGMENT_GOOD;
+    segment->epoch = contents.epoch;
+    segment->compact = contents_are_compact(&contents) && contents.status == STATUS_OK;
+    if (contents.status == STATUS_CORRUPT)
+        report(recover, true, name.shard, name.number, "what it holds can't be told", 1);
+    if (segment->compact) {
+        segment->generation = contents.header.generation;
+        segment->records = contents.header.count;
+        work->hint_header = contents.hint_header;
+        work->hint = contents.bytes; /* and the map behind it */
+        contents.bytes = NULL;
+    }
+    if (segment->compact && contents.mended)
+        report(recover, true, name.shard, name.number, "one copy of what it holds is damaged", 1);
+    contents_deinit(&contents);
+}
+
+/* Left behind by a compaction that was cut off right after its end. */
+static void remove_stale_hint(struct recover *recover, struct medium_name segment)
+{
+    if (recover->repair)
+        (void)medium_remove_wait(recover->medium,
+                                 name_of(MEDIUM_HINT, segment.shard, segment.number));
 }
 
 /* The published hint if there is a good one, for free(). */
@@ -145,14 +171,19 @@ static enum status examine(struct recover *recover, uint32_t shard,
         return fault_set(fault, status, "log %" PRIu32 ", segment %08" PRIu32 ": %s", shard,
                          segment->number, status_text(status));
     segment->bytes = medium->calls->size(work->object);
-    segment->good = peek_epoch(recover, name, work->object, &segment->epoch);
+    look_inside(recover, name, segment, work);
+    if (segment->compact)
+        remove_stale_hint(recover, name);
     if (recover->use_hints && segment->good)
         work->hint = load_hint(recover, name, segment->epoch, &work->hint_header);
     if (work->hint) {
         segment->hinted = true;
         segment->first_lsn = work->hint_header.first_lsn;
         segment->end_lsn = work->hint_header.end_lsn;
-        return STATUS_OK;
+        segment->reach = work->hint_header.reach;
+        segment->record_bytes = work->hint_header.record_bytes;
+        if (recover->use_hints)
+            return STATUS_OK;
     }
     status = scan_work(recover, work, name, after_close);
     segment->epoch = work->scan.epoch;
@@ -190,6 +221,8 @@ static void complete_hint(struct scan *scan, struct recovered_segment *segment)
     }
     segment->first_lsn = header->first_lsn;
     segment->end_lsn = header->end_lsn;
+    segment->reach = header->reach;
+    segment->record_bytes = header->record_bytes;
 }
 
 static void tell_dropped(const struct recover *recover, const struct scan *scan)
@@ -200,6 +233,16 @@ static void tell_dropped(const struct recover *recover, const struct scan *scan)
             recover->dropped(recover->context, scan->name.shard, scan->name.number, batch->offset,
                              batch->header.bytes);
     }
+}
+
+/* Its own hint must say what its records say, unless some of those are damaged. */
+static void compare_own_hint(struct recover *recover, uint32_t shard,
+                             const struct recovered_segment *segment, const struct work *work)
+{
+    struct span body = hint_body(&work->scan.hint);
+    struct span own = span_of(work->hint + HINT_HEADER_BYTES, work->hint_header.body_bytes);
+    if (work->scan.bad == 0 && !span_equal(own, body))
+        report(recover, true, shard, segment->number, "its hint says something else", body.size);
 }
 
 static void compare_hint(struct recover *recover, uint32_t shard,
@@ -235,6 +278,7 @@ static void absorb(struct recover *recover, uint32_t shard, struct recovered *lo
                    const struct chain_segment *judged, struct work *work)
 {
     struct recovered_segment *segment = &log->segments[index];
+    segment->damaged = judged->bad_records > 0 || (!judged->hint && judged->damaged);
     log->stats.segments++;
     log->stats.bytes += segment->bytes;
     if (work->hint) {
@@ -242,6 +286,9 @@ static void absorb(struct recover *recover, uint32_t shard, struct recovered *lo
         log->stats.dead_bytes += work->hint_header.record_bytes;
         rebuild_add(recover->rebuild, shard, segment->number,
                     span_of(work->hint + HINT_HEADER_BYTES, work->hint_header.body_bytes));
+        report_segment(recover, shard, log, judged, segment->number);
+        if (!recover->use_hints)
+            compare_own_hint(recover, shard, segment, work);
         return;
     }
     complete_hint(&work->scan, segment);

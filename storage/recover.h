@@ -14,6 +14,12 @@
 struct recovered_segment {
     uint32_t number;
     bool hinted, good; /* good: the header says the epoch */
+    bool compact;
+    bool damaged;
+    uint32_t reach;   /* the first segment with chunks of this one's messages; 0: not known */
+    uint32_t records; /* compact */
+    uint32_t generation;
+    uint64_t record_bytes;
     uint64_t epoch;
     uint64_t bytes;              /* as allocated */
     uint64_t first_lsn, end_lsn; /* of its records; equal: none */

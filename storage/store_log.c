@@ -81,6 +81,7 @@ static enum status log_init(struct store_log *log, const struct store_options *o
     log->commit.record_seed = log->store->record_seed;
     log->commit.counters = &log->counters;
     log->fetches.readers.medium = log->medium;
+    log->fetches.readers.store = log->store->identity.id;
     return status;
 }
 
