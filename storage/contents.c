@@ -20,7 +20,7 @@ static void finish(struct contents *contents, enum status status)
 
 static uint64_t hint_part(const struct contents *contents)
 {
-    return contents->want_hint ? contents->header.hint_bytes : 0;
+    return contents->want == CONTENTS_ALL ? contents->header.hint_bytes : 0;
 }
 
 static uint64_t body_size(const struct contents *contents)
@@ -36,9 +36,10 @@ static bool body_is_good(struct contents *contents)
     struct span hint = span_of(contents->bytes, hint_part(contents));
     if (compact_map_checksum(header, map) != header->map_crc)
         return false;
-    if (contents->want_hint &&
+    struct hint_header parsed;
+    if (contents->want == CONTENTS_ALL &&
         !hint_parse(hint, contents->store, contents->name.shard, contents->name.number,
-                    contents->epoch, &contents->hint_header))
+                    contents->epoch, &parsed))
         return false;
     contents->map = map;
     contents->hint = hint;
@@ -100,7 +101,10 @@ static void header_read(struct medium_op *op)
                              &contents->header)) {
         contents->check = SEGMENT_COMPACT;
         contents->mended = contents->attempt > 0;
-        begin_body(contents);
+        if (contents->want == CONTENTS_HEAD)
+            finish(contents, STATUS_OK);
+        else
+            begin_body(contents);
         return;
     }
     contents->mended = contents->mended || check == SEGMENT_COMPACT;

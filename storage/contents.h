@@ -9,14 +9,20 @@
 #include "storage/compact.h"
 #include "storage/hint.h"
 
+enum contents_part {
+    CONTENTS_HEAD, /* the header alone */
+    CONTENTS_MAP,
+    CONTENTS_ALL, /* the hint, too */
+};
+
 struct contents {
     struct medium_op op; /* first */
     /* Given. The object is the caller's. */
     struct medium *medium;
     struct medium_object *object;
     struct medium_name name;
-    const uint8_t *store; /* 16 bytes */
-    bool want_hint;       /* else only the map */
+    const uint8_t *store;    /* 16 bytes */
+    enum contents_part want; /* of a compacted segment */
     void (*done)(struct contents *contents);
 
     /* Found. `status`: OK; CORRUPT: a compacted segment whose copies are both damaged; IO; NEWER.
@@ -29,7 +35,6 @@ struct contents {
     uint8_t *bytes;               /* of the hint, if it was wanted, then of the map */
     const struct compact_place *map;
     struct span hint; /* the whole object */
-    struct hint_header hint_header;
 
     /* Its own. */
     unsigned attempt;

@@ -123,7 +123,7 @@ static enum status know_contents(struct follower *follower)
                                   .object = follower->here.object,
                                   .name = name_of(follower, follower->here.number),
                                   .store = follower->store,
-                                  .want_hint = true};
+                                  .want = CONTENTS_MAP};
     contents_load_wait(contents);
     bool broken = contents->status == STATUS_CORRUPT;
     if (!contents_are_compact(contents) || broken)
@@ -215,9 +215,9 @@ static enum status give_stretch(struct follower *follower, struct pack *pack)
     uint32_t left = contents->header.count - follower->entry, count = 1;
     uint64_t end = contents->header.back;
     if (left == 0) {
-        follower->sequence = contents->hint_header.last_sequence;
-        follower->crc = contents->hint_header.last_crc;
-        follower->end_lsn = contents->hint_header.end_lsn;
+        follower->sequence = contents->header.hint.last_sequence;
+        follower->crc = contents->header.hint.last_crc;
+        follower->end_lsn = contents->header.hint.end_lsn;
         return STATUS_AGAIN;
     }
     uint64_t start = (uint64_t)map[0].offset * RECORD_ALIGN;

@@ -86,6 +86,10 @@ struct span hint_seal(struct hint *hint);
 /* Adds an entry of another segment's hint as it is. */
 void hint_copy(struct hint *hint, const struct hint_entry *entry, struct span content);
 
+/* The header of a hint of `size` bytes that belongs to this segment, from its first bytes alone:
+ * what the body says has not been checked. */
+bool hint_parse_header(struct span bytes, uint64_t size, const uint8_t store[16], uint32_t shard,
+                       uint32_t segment, uint64_t epoch, struct hint_header *header);
 /* The header of a hint that passes every check and belongs to this segment. */
 bool hint_parse(struct span bytes, const uint8_t store[16], uint32_t shard, uint32_t segment,
                 uint64_t epoch, struct hint_header *header);

@@ -85,6 +85,7 @@ static enum status reader_open(struct readers *readers, struct reader *reader, u
                      .object = object,
                      .name = name,
                      .store = readers->store,
+                     .want = CONTENTS_MAP,
                      .done = reader_loaded},
         .readers = readers,
         .loading = true,

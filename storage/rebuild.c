@@ -110,6 +110,11 @@ static void add_deletion(struct rebuild *rebuild, const struct hint_entry *entry
     }
 }
 
+bool rebuild_wants(const struct rebuild *rebuild, uint32_t shard, uint64_t end_lsn)
+{
+    return shard < STORE_SHARDS_MAX && end_lsn > 0 && !rebuild->failed;
+}
+
 void rebuild_add(struct rebuild *rebuild, uint32_t shard, uint32_t segment, struct span body)
 {
     struct hint_entry entry;

@@ -25,6 +25,8 @@ void rebuild_init(struct rebuild *rebuild, struct mailboxes *mailboxes, uint32_t
 /* Frees what was collected; the indexes stay. */
 void rebuild_deinit(struct rebuild *rebuild);
 
+/* Whether it needs what log `shard` says before `end_lsn`. */
+bool rebuild_wants(const struct rebuild *rebuild, uint32_t shard, uint64_t end_lsn);
 /* Everything in a hint's body, of a segment of log `shard`. */
 void rebuild_add(struct rebuild *rebuild, uint32_t shard, uint32_t segment, struct span body);
 

@@ -72,7 +72,7 @@ struct work {
     struct medium_object *object;
     struct scan scan;
     struct hint_header hint_header;
-    uint8_t *hint; /* the published one, if it is good */
+    bool hinted; /* by a published one that is good */
 };
 
 static struct medium_name name_of(enum medium_kind kind, uint32_t shard, uint32_t number)
@@ -80,29 +80,46 @@ static struct medium_name name_of(enum medium_kind kind, uint32_t shard, uint32_
     return (struct medium_name){.kind = kind, .shard = shard, .number = number};
 }
 
-/* What the header block says, without reading more; of a compacted segment also its hint. */
-static void look_inside(struct recover *recover, struct medium_name name,
-                        struct recovered_segment *segment, struct work *work)
+static bool is_wanted(const struct recover *recover, uint32_t shard, uint64_t end_lsn)
+{
+    return recover->rebuild && rebuild_wants(recover->rebuild, shard, end_lsn);
+}
+
+static struct contents contents_of(struct recover *recover, struct medium_name name,
+                                   const struct work *work, enum contents_part want)
 {
     struct contents contents = {.medium = recover->medium,
                                 .object = work->object,
                                 .name = name,
                                 .store = recover->store,
-                                .want_hint = true};
+                                .want = want};
     contents_load_wait(&contents);
+    return contents;
+}
+
+/* What the header block says, without reading more; of a compacted segment the rest, too, if it
+ * will be needed, to know that it can be read. */
+static void look_inside(struct recover *recover, struct medium_name name,
+                        struct recovered_segment *segment, struct work *work)
+{
+    struct contents contents = contents_of(recover, name, work, CONTENTS_HEAD);
+    if (contents_are_compact(&contents) &&
+        is_wanted(recover, name.shard, contents.header.hint.end_lsn)) {
+        contents_deinit(&contents);
+        contents = contents_of(recover, name, work, CONTENTS_ALL);
+    }
     segment->good = contents.check == SEGMENT_GOOD;
     segment->epoch = contents.epoch;
     segment->compact = contents_are_compact(&contents) && contents.status == STATUS_OK;
-    if (contents.status == STATUS_CORRUPT)
-        report(recover, true, name.shard, name.number, "what it holds can't be told", 1);
-    if (segment->compact) {
+    work->hinted = segment->compact;
+    if (contents_are_compact(&contents)) {
         segment->generation = contents.header.generation;
         segment->records = contents.header.count;
-        work->hint_header = contents.hint_header;
-        work->hint = contents.bytes; /* and the map behind it */
-        contents.bytes = NULL;
+        work->hint_header = contents.header.hint;
     }
-    if (segment->compact && contents.mended)
+    if (contents.status == STATUS_CORRUPT)
+        report(recover, true, name.shard, name.number, "what it holds can't be told", 1);
+    else if (segment->compact && contents.mended)
         report(recover, true, name.shard, name.number, "one copy of what it holds is damaged", 1);
     contents_deinit(&contents);
 }
@@ -137,6 +154,28 @@ static uint8_t *load_hint(struct recover *recover, struct medium_name segment, u
         return NULL;
     }
     return hint;
+}
+
+/* Whether there is a good hint. Its body is checked only if it will be needed, and then read again:
+ * the hints of a whole log may be more than memory. */
+static bool check_hint(struct recover *recover, struct medium_name segment, uint64_t epoch,
+                       struct hint_header *header)
+{
+    struct medium *medium = recover->medium;
+    struct medium_object *object;
+    uint8_t bytes[HINT_HEADER_BYTES];
+    struct medium_name name = name_of(MEDIUM_HINT, segment.shard, segment.number);
+    if (medium->calls->open(medium, name, &object) != STATUS_OK)
+        return false;
+    bool good = medium_read_wait(medium, object, bytes, sizeof(bytes), 0) == sizeof(bytes) &&
+                hint_parse_header(span_of(bytes, sizeof(bytes)), medium->calls->size(object),
+                                  recover->store, segment.shard, segment.number, epoch, header);
+    medium->calls->close(medium, object);
+    if (good && !is_wanted(recover, segment.shard, header->end_lsn))
+        return true;
+    uint8_t *hint = load_hint(recover, segment, epoch, header);
+    free(hint);
+    return hint != NULL;
 }
 
 static enum status scan_work(struct recover *recover, struct work *work, struct medium_name name,
@@ -175,8 +214,8 @@ static enum status examine(struct recover *recover, uint32_t shard,
     if (segment->compact)
         remove_stale_hint(recover, name);
     if (recover->use_hints && segment->good)
-        work->hint = load_hint(recover, name, segment->epoch, &work->hint_header);
-    if (work->hint) {
+        work->hinted = check_hint(recover, name, segment->epoch, &work->hint_header);
+    if (work->hinted) {
         segment->hinted = true;
         segment->first_lsn = work->hint_header.first_lsn;
         segment->end_lsn = work->hint_header.end_lsn;
@@ -236,13 +275,17 @@ static void tell_dropped(const struct recover *recover, const struct scan *scan)
 }
 
 /* Its own hint must say what its records say, unless some of those are damaged. */
-static void compare_own_hint(struct recover *recover, uint32_t shard,
-                             const struct recovered_segment *segment, const struct work *work)
+static enum status compare_own_hint(struct recover *recover, uint32_t shard,
+                                    const struct recovered_segment *segment, struct work *work)
 {
+    struct medium_name name = name_of(MEDIUM_SEGMENT, shard, segment->number);
+    struct contents contents = contents_of(recover, name, work, CONTENTS_ALL);
     struct span body = hint_body(&work->scan.hint);
-    struct span own = span_of(work->hint + HINT_HEADER_BYTES, work->hint_header.body_bytes);
-    if (work->scan.bad == 0 && !span_equal(own, body))
+    if (contents.status == STATUS_OK && work->scan.bad == 0 &&
+        !span_equal(span_from(contents.hint, HINT_HEADER_BYTES), body))
         report(recover, true, shard, segment->number, "its hint says something else", body.size);
+    contents_deinit(&contents);
+    return STATUS_OK;
 }
 
 static void compare_hint(struct recover *recover, uint32_t shard,
@@ -273,31 +316,51 @@ static void report_segment(struct recover *recover, uint32_t shard, struct recov
     log->stats.torn_tails += judged->torn;
 }
 
+static enum status absorb_hint(struct recover *recover, uint32_t shard,
+                               const struct recovered_segment *segment, const struct work *work)
+{
+    struct medium_name name = name_of(MEDIUM_SEGMENT, shard, segment->number);
+    struct contents contents = {.bytes = NULL};
+    struct hint_header header = work->hint_header;
+    if (!is_wanted(recover, shard, segment->end_lsn))
+        return STATUS_OK;
+    if (segment->compact)
+        contents = contents_of(recover, name, work, CONTENTS_ALL);
+    else
+        contents.bytes = load_hint(recover, name, segment->epoch, &header);
+    bool good = contents.bytes && contents.status == STATUS_OK; /* it was a moment ago */
+    if (good)
+        rebuild_add(recover->rebuild, shard, segment->number,
+                    span_of(contents.bytes + HINT_HEADER_BYTES, header.body_bytes));
+    contents_deinit(&contents);
+    return good ? STATUS_OK : STATUS_IO;
+}
+
 /* Takes in what the judged segment says. */
-static void absorb(struct recover *recover, uint32_t shard, struct recovered *log, uint32_t index,
-                   const struct chain_segment *judged, struct work *work)
+static enum status absorb(struct recover *recover, uint32_t shard, struct recovered *log,
+                          uint32_t index, const struct chain_segment *judged, struct work *work)
 {
     struct recovered_segment *segment = &log->segments[index];
     segment->damaged = judged->bad_records > 0 || (!judged->hint && judged->damaged);
     log->stats.segments++;
     log->stats.bytes += segment->bytes;
-    if (work->hint) {
+    if (work->hinted) {
         log->stats.hints++;
-        log->stats.dead_bytes += work->hint_header.record_bytes;
-        rebuild_add(recover->rebuild, shard, segment->number,
-                    span_of(work->hint + HINT_HEADER_BYTES, work->hint_header.body_bytes));
+        log->stats.dead_bytes += segment->record_bytes;
         report_segment(recover, shard, log, judged, segment->number);
         if (!recover->use_hints)
-            compare_own_hint(recover, shard, segment, work);
-        return;
+            return compare_own_hint(recover, shard, segment, work);
+        return absorb_hint(recover, shard, segment, work);
     }
     complete_hint(&work->scan, segment);
     tell_dropped(recover, &work->scan);
-    log->stats.dead_bytes += work->scan.hint.header.record_bytes;
-    rebuild_add(recover->rebuild, shard, segment->number, hint_body(&work->scan.hint));
+    log->stats.dead_bytes += segment->record_bytes;
+    if (recover->rebuild)
+        rebuild_add(recover->rebuild, shard, segment->number, hint_body(&work->scan.hint));
     report_segment(recover, shard, log, judged, segment->number);
     if (!recover->use_hints && segment->good)
         compare_hint(recover, shard, segment, work);
+    return STATUS_OK;
 }
 
 /* Sealed and sound, but without a hint: next time it need not be scanned. */
@@ -367,8 +430,11 @@ static enum status conclude(struct recover *recover, uint32_t shard, struct reco
                              "log %" PRIu32 ", segment %08" PRIu32 ": %" PRIu32
                              " blocks at the end of the log can't be read",
                              shard, log->segments[i].number, judged[i].scan->unreadable);
-    for (uint32_t i = 0; i < log->count; i++)
-        absorb(recover, shard, log, i, &judged[i], &work[i]);
+    enum status status = STATUS_OK;
+    for (uint32_t i = 0; i < log->count && status == STATUS_OK; i++)
+        status = absorb(recover, shard, log, i, &judged[i], &work[i]);
+    if (status != STATUS_OK)
+        return fault_set(fault, status, "log %" PRIu32 ": a hint can't be read", shard);
     /* What is damaged may have told numbers that nobody remembers. */
     uint64_t lost = chain.durable_upto == chain.sequence && chain.crc == 0 && log->count > 0
                         ? log->segments[log->count - 1].bytes / RECORD_HEADER_BYTES
@@ -401,7 +467,7 @@ static enum status look_again(struct recover *recover, uint32_t shard, struct re
         missing = missing || judged[i].missing > 0;
     for (uint32_t i = log->count; missing && i > 0; i--) {
         struct medium_name name = name_of(MEDIUM_SEGMENT, shard, log->segments[i - 1].number);
-        if (work[i - 1].hint || !work[i - 1].object)
+        if (work[i - 1].hinted || !work[i - 1].object)
             continue;
         scan_deinit(&work[i - 1].scan);
         enum status status = scan_work(recover, &work[i - 1], name, false);
@@ -427,7 +493,7 @@ static enum status recover_log(struct recover *recover, uint32_t shard, struct r
         const struct scan *scan = &work[i].scan;
         if (scan->count > 0)
             after_close = scan->batches[scan->count - 1].header.flags & BATCH_CLOSING;
-        judged[i].hint = work[i].hint ? &work[i].hint_header : NULL;
+        judged[i].hint = work[i].hinted ? &work[i].hint_header : NULL;
         judged[i].scan = &work[i].scan;
     }
     if (status == STATUS_OK && !recover->repair)
@@ -437,7 +503,6 @@ static enum status recover_log(struct recover *recover, uint32_t shard, struct r
     for (uint32_t i = 0; work && i < log->count; i++) {
         if (work[i].object)
             recover->medium->calls->close(recover->medium, work[i].object);
-        free(work[i].hint);
         scan_deinit(&work[i].scan);
     }
     free(work);

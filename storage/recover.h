@@ -1,7 +1,8 @@
 /* Recovery: from what the medium holds to logs that can go on and indexes that are complete.
  *
- * Sealed segments with a good hint are not read; the others are scanned, the whole of each log is
- * judged (chain.h), what counts goes into the indexes (rebuild.h). Also how a store is verified:
+ * Sealed segments with a good hint are not read, nor is more than the head of a hint whose links
+ * the index has already; the others are scanned, the whole of each log is judged (chain.h), what
+ * counts goes into the indexes (rebuild.h). Also how a store is verified:
  * then hints are not believed but compared. */
 #ifndef STORAGE_RECOVER_H
 #define STORAGE_RECOVER_H
@@ -19,10 +20,10 @@ struct recovered_segment {
     uint32_t reach;   /* the first segment with chunks of this one's messages; 0: not known */
     uint32_t records; /* compact */
     uint32_t generation;
-    uint64_t record_bytes;
     uint64_t epoch;
     uint64_t bytes;              /* as allocated */
     uint64_t first_lsn, end_lsn; /* of its records; equal: none */
+    uint64_t record_bytes;       /* of all of them */
 };
 
 struct recovered {                      /* one log */
@@ -47,9 +48,9 @@ struct recover {
     const uint8_t *store; /* 16 bytes */
     uint32_t record_seed;
     bool use_hints;
-    bool thorough; /* read all of every segment that is read */
-    bool repair;   /* write missing hints, remove segments that were never begun */
-    struct rebuild *rebuild;
+    bool thorough;           /* read all of every segment that is read */
+    bool repair;             /* write missing hints, remove segments that were never begun */
+    struct rebuild *rebuild; /* is given what counts, and asked what it needs; NULL: nobody is */
     /* One line per finding; damage: acknowledged data is lost, or a hint is wrong. */
     void (*report)(void *context, bool damage, const char *line);
     /* Called for every good record that is read, unless NULL. */

@@ -183,7 +183,7 @@ static enum status scan_compact(struct scan *scan, const struct contents *conten
 {
     scan->check = SEGMENT_COMPACT;
     scan->epoch = contents->epoch;
-    scan->own = contents->hint_header;
+    scan->own = contents->header.hint;
     scan->mended = contents->mended;
     hint_init(&scan->hint, scan->store, scan->name.shard, scan->name.number, scan->epoch);
     for (uint32_t i = 0; i < contents->header.count; i++)
@@ -198,7 +198,7 @@ static enum status look_for_compact(struct scan *scan, bool *found)
                                 .object = scan->object,
                                 .name = scan->name,
                                 .store = scan->store,
-                                .want_hint = true};
+                                .want = CONTENTS_ALL};
     contents_load_wait(&contents);
     *found = contents.status == STATUS_OK && contents_are_compact(&contents);
     enum status status = *found ? scan_compact(scan, &contents) : STATUS_OK;
