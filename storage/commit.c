@@ -119,6 +119,7 @@ static struct batch *begin_batch(struct commit *commit, uint16_t flags)
     batch->offset = commit->offset;
     batch->capacity = left < commit->batch_bytes ? (uint32_t)left : commit->batch_bytes;
     batch->cookie_count = 0;
+    batch->reach = commit->segment->number;
     batch->state = BATCH_FILLING;
     batch->header = (struct batch_header){
         .epoch = commit->segment->epoch,
@@ -175,6 +176,23 @@ void commit_add(struct commit *commit, const struct commit_slot *slot, struct re
     INVARIANT(batch->header.used <= batch->capacity);
     if (cookie)
         batch->cookies[batch->cookie_count++] = *cookie;
+}
+
+void commit_reach(struct commit *commit, uint32_t segment)
+{
+    struct batch *batch = filling(commit);
+    INVARIANT(batch);
+    if (segment < batch->reach)
+        batch->reach = segment;
+}
+
+uint32_t commit_unsettled_reach(struct commit *commit)
+{
+    uint32_t reach = UINT32_MAX;
+    for (uint64_t i = commit->settled; i < commit->begun; i++)
+        if (commit_batch(commit, i)->reach < reach)
+            reach = commit_batch(commit, i)->reach;
+    return reach;
 }
 
 uint32_t commit_filling_room(const struct commit *commit)

@@ -34,6 +34,7 @@ struct batch {
     uint64_t submitted_ns;
     uint32_t capacity; /* bytes of the buffer that the segment has room for */
     uint32_t cookie_count;
+    uint32_t reach; /* the first segment with chunks of its messages */
     enum batch_state state;
 };
 
@@ -103,6 +104,11 @@ enum status commit_reserve(struct commit *commit, uint64_t bytes, enum commit_pu
  * have a cookie. */
 void commit_add(struct commit *commit, const struct commit_slot *slot, struct record_header *header,
                 const uint64_t *cookie);
+
+/* The message just added has chunks from this segment on. */
+void commit_reach(struct commit *commit, uint32_t segment);
+/* The first segment with chunks of messages whose fate is not settled. */
+uint32_t commit_unsettled_reach(struct commit *commit);
 
 /* Bytes of records that could be reserved now, at least, split over batches as they come. */
 uint64_t commit_room(const struct commit *commit);

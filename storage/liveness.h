@@ -38,5 +38,7 @@ struct liveness {
 
 /* On the thread of `log`, which may be any: mailboxes need not be its own. */
 void liveness_ask(struct store_log *log, struct liveness *liveness);
+/* Answers. */
+void liveness_turn(struct store_log *log);
 
 #endif

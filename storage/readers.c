@@ -136,14 +136,18 @@ void reader_release(struct reader *reader)
         reader_close(reader);
 }
 
-void readers_forget(struct readers *readers, uint32_t shard, uint32_t segment)
+void readers_refresh(struct readers *readers,
+                     bool (*is_current)(void *context, struct medium_name name, uint64_t epoch),
+                     void *context)
 {
     for (uint32_t i = 0; i < readers->count; i++) {
         struct reader *reader = &readers->table[i];
-        if (!is_of(reader, shard, segment))
+        const struct contents *contents = &reader->contents;
+        if (!contents->object || reader->loading || reader->stale ||
+            is_current(context, contents->name, contents->epoch))
             continue;
         reader->stale = true;
-        if (reader->users == 0 && !reader->loading)
+        if (reader->users == 0)
             reader_close(reader);
     }
 }

@@ -46,7 +46,10 @@ enum status reader_find(const struct reader *reader, uint32_t slot, uint64_t *of
 /* One user less; NULL is allowed. */
 void reader_release(struct reader *reader);
 
-/* The segment has changed its form, or is gone: who comes next opens it anew. */
-void readers_forget(struct readers *readers, uint32_t shard, uint32_t segment);
+/* Closes what has another form by now, or is gone; what is in use then when its last user goes.
+ * `is_current(context, name, epoch)` knows. */
+void readers_refresh(struct readers *readers,
+                     bool (*is_current)(void *context, struct medium_name name, uint64_t epoch),
+                     void *context);
 
 #endif

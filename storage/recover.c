@@ -217,6 +217,8 @@ static enum status examine(struct recover *recover, uint32_t shard,
         work->hinted = check_hint(recover, name, segment->epoch, &work->hint_header);
     if (work->hinted) {
         segment->hinted = true;
+        segment->first_sequence = work->hint_header.first_sequence;
+        segment->last_sequence = work->hint_header.last_sequence;
         segment->first_lsn = work->hint_header.first_lsn;
         segment->end_lsn = work->hint_header.end_lsn;
         segment->reach = work->hint_header.reach;
@@ -258,6 +260,8 @@ static void complete_hint(struct scan *scan, struct recovered_segment *segment)
         header->end_offset = batch->offset + batch->header.bytes;
         header->record_bytes += batch->record_bytes;
     }
+    segment->first_sequence = header->first_sequence;
+    segment->last_sequence = header->last_sequence;
     segment->first_lsn = header->first_lsn;
     segment->end_lsn = header->end_lsn;
     segment->reach = header->reach;

@@ -21,9 +21,10 @@ struct recovered_segment {
     uint32_t records; /* compact */
     uint32_t generation;
     uint64_t epoch;
-    uint64_t bytes;              /* as allocated */
-    uint64_t first_lsn, end_lsn; /* of its records; equal: none */
-    uint64_t record_bytes;       /* of all of them */
+    uint64_t bytes;                         /* as allocated */
+    uint64_t first_lsn, end_lsn;            /* of its records; equal: none */
+    uint64_t first_sequence, last_sequence; /* of its batches */
+    uint64_t record_bytes;                  /* of all of them */
 };
 
 struct recovered {                      /* one log */

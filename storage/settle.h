@@ -11,6 +11,7 @@
 #include "storage/hint.h"
 #include "storage/link.h"
 
+struct catalog;
 struct store_log;
 
 struct settle {
@@ -27,6 +28,7 @@ struct settle {
     struct hint publishing; /* of the one before, while `under_way` */
     struct medium_op op;
     bool under_way;
+    struct catalog *catalog; /* to be told when it has ended */
 };
 
 /* Settles what has ended. True when it stopped at an owner without room. */

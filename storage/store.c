@@ -181,6 +181,11 @@ enum status store_open(struct store **store, struct medium *medium, enum store_m
         opened->record_seed = identity_record_seed(&opened->identity);
         status = recover_all(opened, fault);
     }
+    if (status == STATUS_OK && mode == STORE_WRITE) {
+        opened->catalog = catalog_open(opened->logs, opened->logs_count, options->shards);
+        if (!opened->catalog)
+            status = fault_set(fault, STATUS_SYSTEM, "out of memory");
+    }
     if (status != STATUS_OK) {
         store_close(opened);
         return status;
@@ -197,6 +202,7 @@ void store_close(struct store *store)
         mailboxes_deinit(&store->mailboxes[shard]);
     for (uint32_t shard = 0; store->logs && shard < STORE_SHARDS_MAX; shard++)
         recovered_deinit(&store->logs[shard]);
+    catalog_close(store->catalog);
     free(store->mailboxes);
     free(store->logs);
     free(store);

@@ -63,6 +63,7 @@ struct store_options {
     uint32_t chunk_bytes;   /* a message longer than this streams into the log in such pieces */
     uint64_t staging_bytes; /* budget per shard for messages in flight */
     uint32_t fetches_max;   /* messages being read at once per shard */
+    uint64_t reclaim_rate;  /* bytes per second that a log may move to give space back; 0: none */
     uint64_t seed;          /* of ids and epochs: random in life, fixed in a simulation */
     const struct clock *clock;
 };
@@ -167,6 +168,15 @@ enum status store_append(struct store_log *log, struct store_draft *draft,
 /* Once per turn, after the medium was polled (which is the caller's part): settle, submit. True
  * when something is waiting that only the next turn can do (the shard must not sleep). */
 bool store_turn(struct store_log *log);
+
+/* When store_turn wants to be called again though nothing happens: monotonic; UINT64_MAX: never. */
+uint64_t store_next_ns(const struct store_log *log);
+
+/* Everything that nobody needs is to be given back at once, in this log and in those that have no
+ * shard in this run, also where it is less than half of a segment. */
+void store_reclaim_all(struct store_log *log);
+/* True when nothing more can be; others' logs may change that. */
+bool store_has_reclaimed(const struct store_log *log);
 
 /* False while store_append and store_stage would answer AGAIN. */
 bool store_has_room(const struct store_log *log);
@@ -288,6 +298,8 @@ const uint8_t *store_identity(const struct store *store); /* 16 bytes */
 /* A running log's counters, for metrics: same thread or torn but harmless reads. */
 struct store_counters {
     uint64_t messages, links, expunged, bytes, batches, batch_errors, chunks, segments;
+    uint64_t compactions, segments_reclaimed; /* rewritten; given back whole */
+    uint64_t reclaimed_bytes;
     uint64_t staged_bytes, staged_bytes_peak;
     uint64_t commit_ns_total, commit_ns_max;
     struct powers commit_ns;      /* of every batch, from its submission to its end */

@@ -82,6 +82,7 @@ static enum status log_init(struct store_log *log, const struct store_options *o
     log->commit.counters = &log->counters;
     log->fetches.readers.medium = log->medium;
     log->fetches.readers.store = log->store->identity.id;
+    log->reclaim.bytes_per_second = options->reclaim_rate;
     return status;
 }
 
@@ -146,7 +147,26 @@ bool store_turn(struct store_log *log)
     bool stuck = settle_turn(log);
     expunge_turn(log);
     commit_turn(&log->commit);
+    liveness_turn(log);
+    reclaim_turn(log);
     return fetch_turn(log) || stuck;
+}
+
+uint64_t store_next_ns(const struct store_log *log)
+{
+    return reclaim_next_ns(log);
+}
+
+void store_reclaim_all(struct store_log *log)
+{
+    log->reclaim.all = true;
+    log->reclaim.satisfied = false;
+    log->reclaim.look_ns = 0;
+}
+
+bool store_has_reclaimed(const struct store_log *log)
+{
+    return log->reclaim.satisfied && !log->reclaim.busy;
 }
 
 bool store_has_room(const struct store_log *log)
@@ -167,7 +187,7 @@ const struct store_counters *store_log_counters(const struct store_log *log)
 static bool is_under_way(const struct store_log *log)
 {
     return log->commit.flights > 0 || log->commit.spare.under_way || log->settle.under_way ||
-           log->fetches.reading > 0;
+           log->fetches.reading > 0 || reclaim_is_under_way(log);
 }
 
 static bool is_unsettled(const struct store_log *log)
@@ -191,6 +211,7 @@ static void drain(struct store_log *log)
 void store_log_abandon(struct store_log *log)
 {
     commit_abandon(&log->commit);
+    reclaim_abandon(log);
     log->fetches.readers.medium = NULL;
     log_deinit(log);
 }
@@ -198,7 +219,9 @@ void store_log_abandon(struct store_log *log)
 void store_log_close(struct store_log *log)
 {
     log->settle.closing = true;
+    log->reclaim.closing = true;
     drain(log);
+    reclaim_end(log);
     if (log->store->mode == STORE_WRITE) {
         commit_close(&log->commit);
         drain(log);

@@ -13,6 +13,7 @@
 #include "storage/fetch.h"
 #include "storage/identity.h"
 #include "storage/mailboxes.h"
+#include "storage/reclaim.h"
 #include "storage/recover.h"
 #include "storage/settle.h"
 #include "storage/store.h"
@@ -26,6 +27,7 @@ struct store {
     uint32_t logs_count;         /* on disk when the store was opened */
     struct recovered *logs;      /* STORE_SHARDS_MAX */
     struct mailboxes *mailboxes; /* one index per shard of this run */
+    struct catalog *catalog;     /* NULL: only read */
 };
 
 struct store_log {
@@ -40,6 +42,8 @@ struct store_log {
     struct staging staging;
     struct expunges expunges;
     struct fetches fetches;
+    struct reclaim reclaim;
+    struct liveness *asked; /* not answered yet */
     struct mailboxes *mailboxes;
     struct store_counters counters;
 };
