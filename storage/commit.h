@@ -119,6 +119,10 @@ uint32_t commit_record_max(const struct commit *commit);
 
 /* Takes hold after a failure, gets the next segment ready, submits what the depth allows. */
 void commit_turn(struct commit *commit);
+/* Whether the log could go on in its next segment at once: nothing is under way. */
+bool commit_can_move_on(const struct commit *commit);
+/* Goes on there, so that this one is sealed. */
+void commit_move_on(struct commit *commit);
 /* Submits an empty batch that vouches for all that is durable. Nothing else may be under way. */
 void commit_close(struct commit *commit);
 

@@ -11,6 +11,7 @@
 #include "storage/compactor.h"
 
 #define RECLAIM_LOOK_NS 1000000000ull /* between two looks in vain */
+#define RECLAIM_IDLE_NS 5000000000ull /* without a batch: nothing is going on */
 #define RECLAIM_PERCENT 50u           /* of a segment may live, at most */
 #define RECLAIM_PERCENT_ALL 90u       /* when all is to be given back that can be */
 
@@ -24,6 +25,7 @@ struct reclaim {
     uint64_t look_ns, paid_ns; /* monotonic: the next look; up to when the rate is used up */
     uint64_t moved;            /* of the job, accounted for */
     uint64_t version;          /* of the catalog, that readers know */
+    uint64_t batches, idle_ns; /* of the log, and since when there was none */
     struct catalog_segment candidate;
 };
 
