@@ -39,6 +39,7 @@ void service_options_default(struct service_options *options)
         .message_bytes_max = 64u << 20,
         .memory_bytes = 256u << 20,
         .segment_bytes = 256u << 20,
+        .reclaim_rate = 32u << 20,
         .commit_depth = 1,
         .text_line_bytes_max = 1000,
         .durable = true,
@@ -272,6 +273,9 @@ static enum status configure(struct service *service, struct fault *fault)
     store_options_default(&service->store_options);
     service->store_options.shards = service->workers.count;
     service->store_options.segment_bytes = options->segment_bytes;
+    service->store_options.reclaim_rate = options->reclaim_rate;
+    service->store_options.expire_after_ns = options->expire_after_ms * NS_PER_MS;
+    service->store_options.keep_messages = options->keep_messages;
     service->store_options.commit_depth = options->commit_depth;
     /* A quarter of the budget is for staged pieces; batches, receive buffers and bytes received
      * while their session waits have the rest. */

@@ -120,6 +120,8 @@ static void end_one(struct store_log *log)
         counters->reclaimed_bytes += job->bytes_before - job->bytes_after;
         *(job->plan.count > 0 ? &counters->compactions : &counters->segments_reclaimed) += 1;
     } else {
+        if (job->status != STATUS_AGAIN)
+            reclaim->failure = job->status;
         reclaim->candidate.segment.damaged = job->status == STATUS_CORRUPT;
         leave_alone(log, &reclaim->candidate);
     }

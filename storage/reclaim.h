@@ -21,6 +21,7 @@ struct reclaim {
     bool all;                  /* at once, and all there is */
     bool satisfied;            /* the last look has found nothing */
     bool closing;              /* begins nothing any more */
+    enum status failure;       /* the last one, if any */
     uint64_t bytes_per_second; /* 0: none of it */
     uint64_t look_ns, paid_ns; /* monotonic: the next look; up to when the rate is used up */
     uint64_t moved;            /* of the job, accounted for */

@@ -56,14 +56,16 @@ static inline uint64_t store_link_octets(const struct store_link *link)
 size_t store_uidl_text(const struct store_link *link, char out[STORE_UIDL_BYTES_MAX]);
 
 struct store_options {
-    uint32_t shards;        /* of this run; need not equal the last run's */
-    uint64_t segment_bytes; /* of new segments: a multiple of 4 KiB, ≥ 4 batches */
-    uint32_t batch_bytes;   /* at most, header included: a multiple of 4 KiB, 64 KiB … 4 MiB */
-    uint32_t commit_depth;  /* batches in flight: 1 … 4 */
-    uint32_t chunk_bytes;   /* a message longer than this streams into the log in such pieces */
-    uint64_t staging_bytes; /* budget per shard for messages in flight */
-    uint32_t fetches_max;   /* messages being read at once per shard */
-    uint64_t reclaim_rate;  /* bytes per second that a log may move to give space back; 0: none */
+    uint32_t shards;          /* of this run; need not equal the last run's */
+    uint64_t segment_bytes;   /* of new segments: a multiple of 4 KiB, ≥ 4 batches */
+    uint32_t batch_bytes;     /* at most, header included: a multiple of 4 KiB, 64 KiB … 4 MiB */
+    uint32_t commit_depth;    /* batches in flight: 1 … 4 */
+    uint32_t chunk_bytes;     /* a message longer than this streams into the log in such pieces */
+    uint64_t staging_bytes;   /* budget per shard for messages in flight */
+    uint32_t fetches_max;     /* messages being read at once per shard */
+    uint64_t reclaim_rate;    /* bytes per second that a log may move to give space back; 0: none */
+    uint64_t expire_after_ns; /* older messages are deleted; 0: none is */
+    uint32_t keep_messages; /* of a mailbox, the newest; older ones are deleted; 0: all are kept */
     uint64_t seed;          /* of ids and epochs: random in life, fixed in a simulation */
     const struct clock *clock;
 };
@@ -175,8 +177,13 @@ uint64_t store_next_ns(const struct store_log *log);
 /* Everything that nobody needs is to be given back at once, in this log and in those that have no
  * shard in this run, also where it is less than half of a segment. */
 void store_reclaim_all(struct store_log *log);
-/* True when nothing more can be; others' logs may change that. */
-bool store_has_reclaimed(const struct store_log *log);
+/* AGAIN: not all yet. OK: nothing more can be; other logs may change that. FULL, IO, CORRUPT: the
+ * same, but something failed. */
+enum status store_reclaim_outcome(const struct store_log *log);
+
+/* AGAIN: not all mailboxes were looked at. OK: and none has a message that is too old, or one too
+ * many. FULL, IO: they could not be deleted. */
+enum status store_expire_outcome(const struct store_log *log);
 
 /* False while store_append and store_stage would answer AGAIN. */
 bool store_has_room(const struct store_log *log);
@@ -299,7 +306,8 @@ const uint8_t *store_identity(const struct store *store); /* 16 bytes */
 struct store_counters {
     uint64_t messages, links, expunged, bytes, batches, batch_errors, chunks, segments;
     uint64_t compactions, segments_reclaimed; /* rewritten; given back whole */
-    uint64_t reclaimed_bytes;
+    uint64_t reclaimed_bytes, expired; /* given back; messages deleted because of their age or
+                                          number, counted in `expunged`, too */
     uint64_t staged_bytes, staged_bytes_peak;
     uint64_t commit_ns_total, commit_ns_max;
     struct powers commit_ns;      /* of every batch, from its submission to its end */

@@ -83,6 +83,8 @@ static enum status log_init(struct store_log *log, const struct store_options *o
     log->fetches.readers.medium = log->medium;
     log->fetches.readers.store = log->store->identity.id;
     log->reclaim.bytes_per_second = options->reclaim_rate;
+    log->retain.after_ns = options->expire_after_ns;
+    log->retain.keep = options->keep_messages;
     return status;
 }
 
@@ -149,12 +151,14 @@ bool store_turn(struct store_log *log)
     commit_turn(&log->commit);
     liveness_turn(log);
     reclaim_turn(log);
-    return fetch_turn(log) || stuck;
+    bool more = retain_turn(log);
+    return fetch_turn(log) || stuck || more;
 }
 
 uint64_t store_next_ns(const struct store_log *log)
 {
-    return reclaim_next_ns(log);
+    uint64_t reclaim_ns = reclaim_next_ns(log), retain_ns = retain_next_ns(log);
+    return reclaim_ns < retain_ns ? reclaim_ns : retain_ns;
 }
 
 void store_reclaim_all(struct store_log *log)
@@ -164,9 +168,9 @@ void store_reclaim_all(struct store_log *log)
     log->reclaim.look_ns = 0;
 }
 
-bool store_has_reclaimed(const struct store_log *log)
+enum status store_reclaim_outcome(const struct store_log *log)
 {
-    return log->reclaim.satisfied && !log->reclaim.busy;
+    return log->reclaim.satisfied && !log->reclaim.busy ? log->reclaim.failure : STATUS_AGAIN;
 }
 
 bool store_has_room(const struct store_log *log)
@@ -180,6 +184,11 @@ bool store_has_room(const struct store_log *log)
 const struct store_counters *store_log_counters(const struct store_log *log)
 {
     return &log->counters;
+}
+
+enum status store_expire_outcome(const struct store_log *log)
+{
+    return log->retain.satisfied ? log->retain.failure : STATUS_AGAIN;
 }
 
 /* ---- closing ---- */
@@ -212,6 +221,7 @@ void store_log_abandon(struct store_log *log)
 {
     commit_abandon(&log->commit);
     reclaim_abandon(log);
+    store_maildrop_free(log->retain.maildrop);
     log->fetches.readers.medium = NULL;
     log_deinit(log);
 }
@@ -219,7 +229,7 @@ void store_log_abandon(struct store_log *log)
 void store_log_close(struct store_log *log)
 {
     log->settle.closing = true;
-    log->reclaim.closing = true;
+    log->reclaim.closing = log->retain.closing = true;
     drain(log);
     reclaim_end(log);
     if (log->store->mode == STORE_WRITE) {

@@ -15,6 +15,7 @@
 #include "storage/mailboxes.h"
 #include "storage/reclaim.h"
 #include "storage/recover.h"
+#include "storage/retain.h"
 #include "storage/settle.h"
 #include "storage/store.h"
 
@@ -43,6 +44,7 @@ struct store_log {
     struct expunges expunges;
     struct fetches fetches;
     struct reclaim reclaim;
+    struct retain retain;
     struct liveness *asked; /* not answered yet */
     struct mailboxes *mailboxes;
     struct store_counters counters;
