@@ -152,7 +152,7 @@ bool store_turn(struct store_log *log)
     liveness_turn(log);
     reclaim_turn(log);
     bool more = retain_turn(log);
-    return fetch_turn(log) || stuck || more;
+    return fetch_turn(log) || stuck || more || log->asked;
 }
 
 uint64_t store_next_ns(const struct store_log *log)
