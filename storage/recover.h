@@ -38,13 +38,16 @@ struct recovered {                      /* one log */
     uint64_t durable_upto; /* every batch up to this one is known to be durable */
 };
 
+/* A log that nothing is known of. */
+extern const struct recovered recovered_none;
+
 struct recover {
     struct medium *medium;
     const uint8_t *store; /* 16 bytes */
     uint32_t record_seed;
     bool use_hints;
-    bool thorough; /* read all of every segment that is read */
-    bool repair;   /* write missing hints, remove segments that were never begun */
+    bool thorough;           /* read all of every segment that is read */
+    bool repair;             /* write missing hints, remove segments that were never begun */
     struct rebuild *rebuild; /* is given what counts, and asked what it needs; NULL: nobody is */
     /* One line per finding; damage: acknowledged data is lost, or a hint is wrong. */
     void (*report)(void *context, bool damage, const char *line);
@@ -61,7 +64,7 @@ struct recover {
 };
 
 /* All logs of the medium: `*count` of them (the highest shard plus one). `logs` has room for
- * STORE_SHARDS_MAX, zeroed. IO, SYSTEM (memory), NEWER with a line. */
+ * STORE_SHARDS_MAX, all recovered_none. IO, SYSTEM (memory), NEWER with a line. */
 enum status recover_logs(struct recover *recover, struct recovered *logs, uint32_t *count,
                          struct fault *fault) MUST_CHECK;
 /* Frees what it holds. */
