@@ -20,18 +20,19 @@
 
 struct compact_header { /* on disk; the rest of its block is zero */
     struct segment_header segment;
-    uint32_t crc;            /* of what follows, starting from the segment header's */
-    uint32_t generation;     /* 2, 3, … of this number */
-    uint64_t bytes;          /* of the whole object */
-    uint64_t front;          /* where the first copy of hint and map is */
-    uint64_t back;           /* and the second; records end before it */
-    uint64_t records;        /* where the first record is */
-    uint64_t hint_bytes;     /* the map follows at once */
-    uint32_t count;          /* of records */
-    uint32_t map_crc;        /* starting from the segment header's crc */
+    uint32_t crc;        /* of what follows, starting from the segment header's */
+    uint32_t generation; /* 2, 3, … of this number */
+    uint64_t bytes;      /* of the whole object */
+    uint64_t front;      /* where the first copy of hint and map is */
+    uint64_t back;       /* and the second; records end before it */
+    uint64_t records;    /* where the first record is */
+    uint64_t hint_bytes; /* the map follows at once */
+    uint32_t count;      /* of records */
+    uint32_t map_crc;    /* starting from the segment header's crc */
+    uint64_t forgotten;  /* behind the number of the last deletion that was left out; 0: none was */
     struct hint_header hint; /* as it begins at `front` and at `back` */
 };
-static_assert(sizeof(struct compact_header) == 232, "the compacted segment's header on disk");
+static_assert(sizeof(struct compact_header) == 240, "the compacted segment's header on disk");
 
 struct compact_place { /* an entry of the map, on disk; ascending. In units of 8 bytes: */
     uint32_t slot;     /* where the record was in the original */

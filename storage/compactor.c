@@ -99,6 +99,21 @@ static uint64_t bytes_now(const struct compactor *compactor)
     return bytes;
 }
 
+/* Behind the last deletion that is left out, now or before. */
+static uint64_t forgotten(const struct compactor *compactor)
+{
+    const struct survey *survey = &compactor->survey;
+    uint64_t forgotten = 0;
+    for (uint32_t i = compactor->first; i <= compactor->place; i++)
+        if (segment_at(compactor, i)->forgotten > forgotten)
+            forgotten = segment_at(compactor, i)->forgotten;
+    for (uint32_t i = 0; i < survey->own; i++)
+        if (survey->items[i].kind == HINT_DELETE && !survey->items[i].live &&
+            survey->items[i].number >= forgotten)
+            forgotten = survey->items[i].number + 1;
+    return forgotten;
+}
+
 static void plan_step(struct compactor *compactor)
 {
     struct store_log *log = compactor->log;
@@ -112,6 +127,7 @@ static void plan_step(struct compactor *compactor)
         .generation = generation,
         .first_sequence = segment_at(compactor, compactor->first)->first_sequence,
         .first_lsn = segment_at(compactor, compactor->first)->first_lsn,
+        .forgotten = forgotten(compactor),
         .last = inherited ? &compactor->heir.header : &compactor->survey.target.header,
     };
     if (is_empty(compactor))
@@ -132,6 +148,7 @@ static void plan_step(struct compactor *compactor)
         .reach = header->hint.reach,
         .records = header->count,
         .generation = generation,
+        .forgotten = place.forgotten,
         .epoch = place.epoch,
         .bytes = header->bytes,
         .first_lsn = place.first_lsn,

@@ -9,6 +9,7 @@
 
 #include "base/span.h"
 #include "base/status.h"
+#include "storage/clerk.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,21 +25,18 @@ struct liveness_question { /* one link of one message */
 /* A bundle of questions (tens to thousands: mailboxes in order of their names' hashes are found
  * faster), embedded by the asker; the store's from liveness_ask to `answered`. */
 struct liveness {
+    struct job job; /* the store's */
     struct liveness_question *questions;
     uint32_t count;
-    enum status status; /* IO: the index could not be read, and `live` is said of what is unknown */
+    enum status status; /* not OK: the index could not be read, and `live` is said of the unknown */
     /* From the asking log's store_turn, never from inside liveness_ask. Not called any more after
      * store_log_abandon. store_log_close waits for it. */
     void (*answered)(struct liveness *liveness);
-    void *context; /* the asker's */
-    /* The store's. */
-    struct liveness *next;
-    struct store_log *log;
+    void *context;         /* the asker's */
+    struct store_log *log; /* the store's */
 };
 
 /* On the thread of `log`, which may be any: mailboxes need not be its own. */
 void liveness_ask(struct store_log *log, struct liveness *liveness);
-/* Answers. */
-void liveness_turn(struct store_log *log);
 
 #endif

@@ -61,7 +61,8 @@ static void complete(struct plan *plan, struct hint *hint, const struct plan_pla
     hint->header.end_offset = place->last->end_offset;
     hint->header.record_bytes = plan->record_bytes;
     struct span bytes = hint_seal(hint);
-    *header = (struct compact_header){.generation = place->generation, .hint = hint->header};
+    *header = (struct compact_header){
+        .generation = place->generation, .forgotten = place->forgotten, .hint = hint->header};
     header->segment =
         segment_header_make(place->store, place->name, place->epoch, STORE_FORMAT_COMPACT);
     compact_header_lay_out(header, bytes.size, plan->count, plan->record_bytes);

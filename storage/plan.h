@@ -24,6 +24,7 @@ struct plan_place { /* where in the log it will stand */
     uint64_t epoch;       /* drawn anew */
     uint32_t generation;
     uint64_t first_sequence, first_lsn; /* of what it stands for */
+    uint64_t forgotten;                 /* as in compact.h */
     const struct hint_header *last;     /* whose end is its end */
 };
 

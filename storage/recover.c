@@ -15,6 +15,9 @@ uint64_t recover_next_lsn(uint64_t end_lsn)
     return (end_lsn + LSN_STEP / 2 + LSN_STEP - 1) / LSN_STEP * LSN_STEP;
 }
 
+const struct recovered recovered_none = {
+    .next_lsn = 1, .tail = UINT32_MAX, .ready = UINT32_MAX, .end = UINT32_MAX};
+
 static void report(const struct recover *recover, bool damage, uint32_t shard, uint32_t segment,
                    const char *what, uint64_t count)
 {
@@ -114,6 +117,7 @@ static void look_inside(struct recover *recover, struct medium_name name,
     work->hinted = segment->compact;
     if (contents_are_compact(&contents)) {
         segment->generation = contents.header.generation;
+        segment->forgotten = contents.header.forgotten;
         segment->records = contents.header.count;
         work->hint_header = contents.header.hint;
     }
@@ -350,7 +354,6 @@ static enum status absorb(struct recover *recover, uint32_t shard, struct recove
     log->stats.bytes += segment->bytes;
     if (work->hinted) {
         log->stats.hints++;
-        log->stats.dead_bytes += segment->record_bytes;
         report_segment(recover, shard, log, judged, segment->number);
         if (!recover->use_hints)
             return compare_own_hint(recover, shard, segment, work);
@@ -358,7 +361,6 @@ static enum status absorb(struct recover *recover, uint32_t shard, struct recove
     }
     complete_hint(&work->scan, segment);
     tell_dropped(recover, &work->scan);
-    log->stats.dead_bytes += segment->record_bytes;
     if (recover->rebuild)
         rebuild_add(recover->rebuild, shard, segment->number, hint_body(&work->scan.hint));
     report_segment(recover, shard, log, judged, segment->number);

@@ -20,6 +20,7 @@ struct recovered_segment {
     uint32_t reach;   /* the first segment with chunks of this one's messages; 0: not known */
     uint32_t records; /* compact */
     uint32_t generation;
+    uint64_t forgotten; /* as in compact.h */
     uint64_t epoch;
     uint64_t bytes;                         /* as allocated */
     uint64_t first_lsn, end_lsn;            /* of its records; equal: none */
@@ -44,6 +45,9 @@ struct recovered {                      /* one log */
     uint64_t durable_upto; /* every batch up to this one is known to be durable */
 };
 
+/* A log that nothing is known of. */
+extern const struct recovered recovered_none;
+
 struct recover {
     struct medium *medium;
     const uint8_t *store; /* 16 bytes */
@@ -67,7 +71,7 @@ struct recover {
 };
 
 /* All logs of the medium: `*count` of them (the highest shard plus one). `logs` has room for
- * STORE_SHARDS_MAX, zeroed. IO, SYSTEM (memory), NEWER with a line. */
+ * STORE_SHARDS_MAX, all recovered_none. IO, SYSTEM (memory), NEWER with a line. */
 enum status recover_logs(struct recover *recover, struct recovered *logs, uint32_t *count,
                          struct fault *fault) MUST_CHECK;
 /* Frees what it holds. */

@@ -101,12 +101,25 @@ static void look_for_all(struct remains *remains)
     free(log.segments);
 }
 
+/* Whether the base of the index has taken in everything below this number of the surveyed log: else
+ * it would miss the deletion after a crash. One that is made anew at every start misses nothing. */
+static bool is_covered(struct store *store, uint32_t log, uint64_t number)
+{
+    for (uint32_t i = 0; !store->private_index && i < store->options.shards; i++)
+        if (owner_covers(&store->owners[i], log) <= number)
+            return false;
+    return true;
+}
+
 void remains_begin(struct remains *remains, struct store_log *log, struct survey *survey)
 {
     *remains = (struct remains){.log = log, .survey = survey};
     for (uint32_t i = 0; i < survey->own; i++)
-        if (survey->items[i].kind == HINT_DELETE)
-            add_names(remains, i);
+        if (survey->items[i].kind == HINT_DELETE) {
+            survey->items[i].live = !is_covered(log->store, survey->shard, survey->items[i].number);
+            if (!survey->items[i].live)
+                add_names(remains, i);
+        }
     if (remains->name_count > 0)
         qsort(remains->names, remains->name_count, sizeof(*remains->names), compare_names);
     look_for_all(remains);

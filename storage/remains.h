@@ -3,7 +3,8 @@
  * A deletion is needed while the record of any message that it names exists anywhere: an index made
  * anew from the logs would bring the message back. Whether one exists, the catalogs of the logs
  * tell: a segment that was never compacted has every record of its numbers; of a compacted one its
- * own hint is read. What can't be told stays. */
+ * own hint is read. What can't be told stays. So does what the base of the index has not taken in:
+ * after a crash it may have the message, and nothing else would take it out. */
 #ifndef STORAGE_REMAINS_H
 #define STORAGE_REMAINS_H
 

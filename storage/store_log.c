@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <time.h>
 
 /* ---- opening ---- */
 
@@ -90,11 +91,13 @@ static enum status log_init(struct store_log *log, const struct store_options *o
 
 static void log_deinit(struct store_log *log)
 {
+    retain_deinit(&log->retain);
     hint_deinit(&log->settle.hint);
     hint_deinit(&log->settle.publishing);
     link_names_deinit(&log->settle.names);
     if (log->fetches.readers.table)
         fetches_deinit(&log->fetches);
+    locks_deinit(&log->locks);
     if (log->staging.pages.blocks)
         staging_deinit(&log->staging);
     if (log->commit.memory)
@@ -116,13 +119,15 @@ enum status store_log_open(struct store_log **log, struct store *store, uint32_t
     opened->events = *events;
     opened->shard = shard;
     opened->chunk_bytes = chunk_size(&store->options);
-    opened->mailboxes = &store->mailboxes[shard];
+    opened->owner = &store->owners[shard];
+    desk_init(&opened->desk, events->wake, events->context);
     enum status status = log_init(opened, &store->options);
     if (status != STATUS_OK)
         fault_set(fault, status, "out of memory");
     else if (store->mode == STORE_WRITE)
         status = resume(opened, fault);
     if (status != STATUS_OK) {
+        desk_deinit(&opened->desk);
         log_deinit(opened);
         return status;
     }
@@ -146,13 +151,17 @@ bool store_turn(struct store_log *log)
 {
     if (log->store->mode == STORE_READ)
         return fetch_turn(log);
+    if (!log->settle.closing) /* then what others send is no longer taken in */
+        owner_catch_up(log->owner);
     bool stuck = settle_turn(log);
     expunge_turn(log);
     commit_turn(&log->commit);
-    liveness_turn(log);
+    desk_turn(&log->desk);
+    flush_turn(log);
     reclaim_turn(log);
     bool more = retain_turn(log);
-    return fetch_turn(log) || stuck || more || log->asked;
+    owner_look(log->owner, log->store->settled);
+    return fetch_turn(log) || stuck || more || desk_is_busy(&log->desk);
 }
 
 uint64_t store_next_ns(const struct store_log *log)
@@ -211,9 +220,12 @@ static bool is_unsettled(const struct store_log *log)
 
 static void drain(struct store_log *log)
 {
-    while (is_unsettled(log) || is_under_way(log)) {
-        store_turn(log);
+    const struct timespec moment = {.tv_nsec = NS_PER_MS};
+    while (is_unsettled(log) || is_under_way(log) || log->desk.under_way > 0) {
+        bool more = store_turn(log);
         log->medium->calls->poll(log->medium, is_under_way(log));
+        if (!more && !is_under_way(log) && log->desk.under_way > 0)
+            nanosleep(&moment, NULL); /* for a clerk */
     }
 }
 
@@ -221,8 +233,8 @@ void store_log_abandon(struct store_log *log)
 {
     commit_abandon(&log->commit);
     reclaim_abandon(log);
-    store_maildrop_free(log->retain.maildrop);
     log->fetches.readers.medium = NULL;
+    desk_abandon(&log->desk);
     log_deinit(log);
 }
 
@@ -230,12 +242,16 @@ void store_log_close(struct store_log *log)
 {
     log->settle.closing = true;
     log->reclaim.closing = log->retain.closing = true;
+    desk_quiet(&log->desk);
     drain(log);
     reclaim_end(log);
     if (log->store->mode == STORE_WRITE) {
         commit_close(&log->commit);
         drain(log);
+        owner_has_seen(log->owner, log->shard, log->store->settled[log->shard]);
+        flush_all(log);
     }
     INVARIANT(!log->staging.oldest);
+    desk_deinit(&log->desk);
     log_deinit(log);
 }

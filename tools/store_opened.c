@@ -2,12 +2,19 @@
 
 #include "base/log.h"
 #include "engine/smtp/address.h"
+#include "storage/index_rocks.h"
 #include "storage/medium_file.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- opening ---- */
+
+static void close_index(struct store_opened *opened)
+{
+    if (opened->index != NULL)
+        opened->index->calls->close(opened->index);
+}
 
 static bool has_store(struct medium *medium)
 {
@@ -24,6 +31,8 @@ static enum status open_store(struct store_opened *opened, const char *directory
                               struct fault *fault)
 {
     const struct medium_file_options file = {.create = create, .durable = true};
+    struct store_options with_index = *options;
+    opened->index = NULL;
     opened->directory = directory;
     enum status status = ring_open(&opened->ring, 64, fault);
     if (status != STATUS_OK)
@@ -33,10 +42,13 @@ static enum status open_store(struct store_opened *opened, const char *directory
         status = create || has_store(opened->medium)
                      ? STATUS_OK
                      : fault_set(fault, STATUS_ABSENT, "%s: there is no store", directory);
-        if (status == STATUS_OK)
-            status = store_open(&opened->store, opened->medium, mode, options, fault);
+        if (status == STATUS_OK) {
+            opened->index = with_index.index = index_rocks_open(directory, mode == STORE_READ);
+            status = store_open(&opened->store, opened->medium, mode, &with_index, fault);
+        }
         if (status == STATUS_OK)
             return status;
+        close_index(opened);
         opened->medium->calls->deinit(opened->medium);
     }
     ring_close(&opened->ring);
@@ -72,6 +84,7 @@ enum status store_opened_own(struct store_opened *opened, const char *directory,
 void store_opened_close(struct store_opened *opened)
 {
     store_close(opened->store);
+    close_index(opened);
     opened->medium->calls->deinit(opened->medium);
     ring_close(&opened->ring);
 }
@@ -92,7 +105,8 @@ enum status store_opened_peek(const struct store_opened *opened, const char *nam
         status = store_peek(opened->store, span_of(normal, size), &found);
     }
     if (status != STATUS_OK)
-        return fault_set(fault, STATUS_SYSTEM, "no memory for the list");
+        return fault_set(fault, status, "%s: the list of '%s': %s", opened->directory,
+                         log_escape(span_text(name), escaped, sizeof escaped), status_text(status));
     if (found->count == 0) {
         store_maildrop_free(found);
         return fault_set(fault, STATUS_ABSENT, "%s: there is no mailbox '%s'", opened->directory,
@@ -112,17 +126,24 @@ static void collect(void *context, struct span mailbox, uint32_t count, uint64_t
 {
     struct collecting *collecting = context;
     struct mailbox_rows *rows = collecting->rows;
+    uint8_t *name = malloc(mailbox.size + 1);
+    collecting->failed |= name == NULL;
+    if (name == NULL)
+        return;
+    memcpy(name, mailbox.data, mailbox.size);
     if (rows->count == collecting->capacity) {
         size_t capacity = collecting->capacity ? collecting->capacity * 2 : 64;
         struct mailbox_row *grown = realloc(rows->rows, capacity * sizeof *grown);
         collecting->failed |= grown == NULL;
-        if (grown == NULL)
+        if (grown == NULL) {
+            free(name);
             return;
+        }
         rows->rows = grown;
         collecting->capacity = capacity;
     }
-    rows->rows[rows->count++] =
-        (struct mailbox_row){.name = mailbox, .messages = count, .octets = octets};
+    rows->rows[rows->count++] = (struct mailbox_row){
+        .name = span_of(name, mailbox.size), .messages = count, .octets = octets};
 }
 
 static int compare_rows(const void *left, const void *right)
@@ -138,10 +159,13 @@ enum status mailbox_rows_make(struct mailbox_rows *rows, const struct store_open
 {
     struct mailbox_rows made = {0};
     struct collecting collecting = {.rows = &made};
-    store_mailboxes(opened->store, collect, &collecting);
-    if (collecting.failed) {
+    enum status status = store_mailboxes(opened->store, collect, &collecting);
+    if (status == STATUS_OK && collecting.failed)
+        status = STATUS_SYSTEM;
+    if (status != STATUS_OK) {
         mailbox_rows_deinit(&made);
-        return fault_set(fault, STATUS_SYSTEM, "no memory for the list of mailboxes");
+        return fault_set(fault, status, "%s: the list of mailboxes: %s", opened->directory,
+                         status_text(status));
     }
     if (made.count > 0)
         qsort(made.rows, made.count, sizeof *made.rows, compare_rows);
@@ -151,6 +175,8 @@ enum status mailbox_rows_make(struct mailbox_rows *rows, const struct store_open
 
 void mailbox_rows_deinit(struct mailbox_rows *rows)
 {
+    for (size_t i = 0; i < rows->count; i++)
+        free((void *)(uintptr_t)rows->rows[i].name.data);
     free(rows->rows);
 }
 
