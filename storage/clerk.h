@@ -58,6 +58,8 @@ void desk_deinit(struct desk *desk);
 void desk_turn(struct desk *desk);
 /* True while desk_turn itself has jobs to do. */
 bool desk_is_busy(struct desk *desk);
+/* From any thread. */
+void desk_wake(struct desk *desk);
 /* From here on nobody is woken. */
 void desk_quiet(struct desk *desk);
 /* Drops what is under way; where clerks have no threads. */
