@@ -51,6 +51,7 @@ enum status clerk_init(struct clerk *clerk, bool threaded) MUST_CHECK;
 void clerk_deinit(struct clerk *clerk);
 void clerk_give(struct clerk *clerk, struct desk *desk, struct job *job);
 
+/* Without jobs; `wake` may be NULL. */
 void desk_init(struct desk *desk, void (*wake)(void *context), void *context);
 /* Frees nothing but itself: for a desk with no job under way. */
 void desk_deinit(struct desk *desk);
