@@ -1,0 +1,158 @@
+"""What the power cuts need of the machine: a corner of its own that vanishes with it, the recorder,
+a file system on a loop device. All of it belongs to root."""
+import contextlib
+import ctypes
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import traceback
+
+CLONE_NEWNS, CLONE_NEWPID, PR_SET_PDEATHSIG = 0x00020000, 0x20000000, 1
+TO_END = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
+DISK_MEGABYTES, BLOCK_BYTES, JOURNAL_MEGABYTES = 256, 4096, 16
+PATIENCE_SECONDS = 20
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Unavailable(Exception):
+    """This machine can't do it, and why."""
+
+
+def command(*words, seconds=60):
+    """Runs a tool; what is wrong, or ''."""
+    result = subprocess.run([*map(str, words)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, text=True, errors='replace', timeout=seconds)
+    return f'{words[0]}: exit {result.returncode}: {result.stdout}' if result.returncode else ''
+
+
+def need(*words):
+    if problem := command(*words):
+        raise RuntimeError(problem)
+
+
+def _unshare(flag, what):
+    if _libc.unshare(flag) < 0:
+        raise Unavailable(f'no {what} of its own: {os.strerror(ctypes.get_errno())}')
+
+
+def contained(body):
+    """Runs `body` in a child that is the first of a PID namespace: however this process or that
+    one ends, all that it started ends with it. The exit code."""
+    _unshare(CLONE_NEWPID, 'PID namespace')
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        code = 70
+        try:
+            _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            code = body()
+        except BaseException:  # nothing of the parent's may run here
+            traceback.print_exc()
+        sys.stdout.flush()
+        os._exit(code)
+    try:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    finally:
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+
+
+def settle(folder):
+    """Mounts that vanish with the last process, and `folder` in memory."""
+    _unshare(CLONE_NEWNS, 'mount namespace')
+    for words in (('--make-rprivate', '/'), ('-t', 'tmpfs', 'tmpfs', folder)):
+        if problem := command('mount', *words):
+            raise Unavailable(problem)
+    _try_loop(pathlib.Path(folder))
+
+
+def missing(recorder):
+    """What is not there that nothing here can do without, or None."""
+    if os.geteuid() != 0:
+        return 'not root'
+    for tool in ('mount', 'umount', 'mkfs.ext4', 'e2fsck'):
+        if not shutil.which(tool):
+            return f'{tool} is not installed'
+    if not recorder.exists():
+        return f'{recorder} was not built: no libfuse3'
+    for device in ('/dev/fuse', '/dev/loop-control'):
+        try:
+            os.close(os.open(device, os.O_RDWR))
+        except OSError as error:
+            return f'{device}: {error.strerror}'
+    return None
+
+
+def _try_loop(folder):
+    """A loop device on a plain file: so that what fails later is no matter of permissions."""
+    image, at = folder / 'probe', folder / 'probed'
+    make_file_system(image)
+    at.mkdir()
+    problem = command('mount', '-t', 'ext4', '-o', 'loop', image, at) or command('umount', at)
+    image.unlink()
+    if problem:
+        raise Unavailable(f'no loop device with ext4: {problem}')
+
+
+def make_file_system(image):
+    with open(image, 'wb') as file:
+        file.truncate(DISK_MEGABYTES << 20)
+    need('mkfs.ext4', '-q', '-b', BLOCK_BYTES, '-J', f'size={JOURNAL_MEGABYTES}', '-E',
+         'lazy_itable_init=0,lazy_journal_init=0,nodiscard', image)
+
+
+def unsound(image):
+    """What e2fsck has to say of an image that is in use no more, or ''."""
+    return command('e2fsck', '-fn', image)
+
+
+@contextlib.contextmanager
+def mounted(image, folder, options=''):
+    """ext4 on a loop device that goes with the mount."""
+    os.makedirs(folder, exist_ok=True)
+    need('mount', '-t', 'ext4', '-o', ','.join(filter(None, ('loop', options))), image, folder)
+    try:
+        yield folder
+    finally:
+        _unmount(folder)
+
+
+def _unmount(folder):
+    """The kernel takes a ring down, and with it the files in it, after its process."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while problem := command('umount', folder):
+        if time.monotonic() > deadline:
+            raise RuntimeError(problem)
+        time.sleep(0.05)
+
+
+class Recorder:
+    """The image as a file `disk` below `folder`, and all that happens to it in `log`."""
+
+    def __init__(self, program, image, log, folder):
+        os.makedirs(folder, exist_ok=True)
+        self.disk, self._folder = pathlib.Path(folder) / 'disk', folder
+        self._process = subprocess.Popen([program, image, log, folder], stdin=subprocess.DEVNULL)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not self.disk.exists():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f'the recorder does not come up: {self._process.poll()}')
+            time.sleep(0.01)
+        self._mark = os.open(pathlib.Path(folder) / 'mark', os.O_WRONLY)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        os.close(self._mark)
+        _unmount(self._folder)
+        self._process.wait(PATIENCE_SECONDS)
+
+    def mark(self, text):
+        os.write(self._mark, text.encode())

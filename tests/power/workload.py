@@ -1,0 +1,152 @@
+"""A server at work on a recorded disk: mail comes in, some is fetched and deleted, and what was
+promised to whom is marked in the log of the disk."""
+import contextlib
+import os
+import pathlib
+import poplib
+import random
+import re
+import subprocess
+import threading
+import time
+
+import machine
+from kill9 import retrieve
+from mailrace import Server, program
+
+LOAD_SECONDS = 2.0
+LOAD_PATIENCE_SECONDS = 90
+USERS = 12
+SEGMENT = '8M'
+MARK_PAUSE_SECONDS = 0.001
+ID = re.compile(rb'^X-Mailrace-Id: (\S+)', re.MULTILINE)
+SMALL, MIXED = '1k-6k', 'mix:1k*70,6k*20,40k*8,300k*2'
+
+
+class Way:
+    """How a run is done: the file system, the server, the load, what else happens."""
+
+    def __init__(self, name, mount='', serve=(), blast=(), killed=False):
+        self.name, self.mount, self.killed = name, mount, killed
+        self.serve = ('--segment', SEGMENT, *serve)
+        self.blast = ('--duration', f'{int(LOAD_SECONDS * 1000)}ms', '--users', str(USERS), *blast)
+
+
+UNSAFE = 'acknowledged without a sync'
+WAYS = {way.name: way for way in (
+    Way('one shard', serve=('--shards', '1'),
+        blast=('--pipeline', '--recipients', '1-3', '--size', MIXED, '--rate', '1200')),
+    Way('two shards, data=writeback', 'data=writeback', ('--shards', '2'),
+        ('--chunking', '--pipeline', '--size', MIXED, '--rate', '1200')),
+    Way('killed and restarted', serve=('--shards', '2'),
+        blast=('--recipients', '1-3', '--size', MIXED, '--rate', '1200'), killed=True),
+    Way('four commits in flight', serve=('--shards', '1', '--commit-depth', '4'),
+        blast=('--connections', '24', '--size', SMALL, '--rate', '3000')),
+    Way('without direct I/O', 'data=journal', ('--shards', '1'),
+        ('--pipeline', '--recipients', '1-3', '--size', SMALL, '--rate', '1200')),
+    Way(UNSAFE, serve=('--shards', '1', '--durability', 'none'),
+        blast=('--size', SMALL, '--rate', '1200')),
+)}
+
+
+class Marker:
+    """Says in the log of the disk, again and again, how much of these files there was."""
+
+    def __init__(self, recorder, *paths):
+        self._recorder, self._paths, self._over = recorder, paths, threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._over.set()
+        self._thread.join()
+
+    def _run(self):
+        last = None
+        while True:
+            over = self._over.is_set()
+            sizes = [os.path.getsize(path) for path in self._paths]
+            if sizes != last or over:
+                self._recorder.mark(' '.join(map(str, sizes)))
+            if over:
+                return
+            last = sizes
+            time.sleep(MARK_PAUSE_SECONDS)
+
+
+class Deleter:
+    """Fetches from one mailbox after the other and deletes some of it: `deleting` is in the file
+    before QUIT is sent, `deleted` when it was answered."""
+
+    def __init__(self, server, path, seed):
+        self._server, self._draw = server, random.Random(seed)
+        self._file = open(path, 'w', buffering=1, encoding='ascii')
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._over.set()
+        self._thread.join()
+        self._file.close()
+
+    def _run(self):
+        while not self._over.wait(0.01):
+            # The server may be dead at the moment, or the maildrop not be there for two.
+            with contextlib.suppress(OSError, EOFError, poplib.error_proto):
+                self._visit(f'user{self._draw.randrange(USERS)}@example.test')
+
+    def _visit(self, mailbox):
+        with self._server.pop3(mailbox) as client:
+            numbers = range(1, client.stat()[0] + 1)
+            chosen = []
+            for number in self._draw.sample(numbers, min(len(numbers), self._draw.randint(1, 8))):
+                chosen.append(ID.search(retrieve(client, number))[1].decode())
+                client.dele(number)
+            self._note('deleting', mailbox, chosen)
+            client.quit()
+            self._note('deleted', mailbox, chosen)
+
+    def _note(self, word, mailbox, identities):
+        self._file.write(''.join(f'{word} {mailbox} {identity}\n' for identity in identities))
+        self._file.flush()
+
+
+def record(folder, way, seed, recorder_program):
+    """Leaves in the folder: `base`, the image before; `log`; `ledger` and `deletions`."""
+    folder = pathlib.Path(folder)
+    image, ledger, deletions = folder / 'image', folder / 'ledger', folder / 'deletions'
+    machine.make_file_system(image)
+    machine.need('cp', '--sparse=always', image, folder / 'base')
+    ledger.touch()
+    with machine.Recorder(recorder_program, image, folder / 'log', folder / 'fuse') as recorder, \
+            machine.mounted(recorder.disk, folder / 'mail', way.mount) as mail, \
+            Server(*way.serve, store=mail / 'store') as server, \
+            Deleter(server, deletions, seed), \
+            Marker(recorder, ledger, deletions):
+        load(server, way, seed, ledger)
+        server.kill()  # or closing in order would vouch for everything
+    image.unlink()
+
+
+def load(server, way, seed, ledger):
+    command = [program(), 'blast', f'smtp://127.0.0.1:{server.smtp_port}', *way.blast, '--quiet',
+               '--seed', str(seed), '--ledger', str(ledger)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                          text=True) as blast:
+        try:
+            if way.killed:
+                time.sleep(LOAD_SECONDS / 2)
+                server.kill()
+                server.start()
+            error = blast.communicate(timeout=LOAD_PATIENCE_SECONDS)[1]
+        finally:
+            blast.kill()
+    if blast.returncode != (1 if way.killed else 0):
+        raise RuntimeError(f'blast: exit {blast.returncode}: {error.strip()}')
