@@ -13,25 +13,34 @@ PATIENCE_SECONDS = 60
 
 class Promises:
     """What a run had said, and when: by (id, recipient) as in the ledger of `mailrace blast`.
-    Several threads may hold maildrops against it."""
+    `former`: the same two texts of what had been said when the run began. Several threads may hold
+    maildrops against it."""
 
-    def __init__(self, ledger, deletions):
-        self._ledger, self._deletions = ledger, deletions
+    def __init__(self, ledger, deletions, former=('', '')):
+        self._ledger, self._deletions, self._former = ledger, deletions, former
         self.sent = {}  # place → digest of its body
         self.uidls = {}  # (mailbox, UIDL) → id: at one cut as at another
         self.recipients = collections.defaultdict(set)
-        for place, digest, _ in lines_of(ledger):
+        for place, digest, _ in lines_of(former[0] + ledger):
             self.sent[place] = digest
             self.recipients[place[0]].add(place[1])
 
-    def acked(self, ledger_bytes):
-        return {place for place, _, outcome in lines_of(self._ledger[:ledger_bytes])
-                if outcome == 'acked'}
+    def acked(self, ledger_bytes=None):
+        text = self._former[0] + self._ledger[:ledger_bytes]
+        return {place for place, _, outcome in lines_of(text) if outcome == 'acked'}
 
-    def deletions(self, word, deletions_bytes):
-        whole = self._deletions[:deletions_bytes].rpartition('\n')[0]
-        words = [line.split() for line in whole.splitlines()]
-        return {(identity, mailbox) for what, mailbox, identity in words if what == word}
+    def deletions(self, word, deletions_bytes=None):
+        text = self._former[1] + self._deletions[:deletions_bytes]
+        return {(identity, mailbox) for what, mailbox, identity in map(str.split, whole(text))
+                if what == word}
+
+    def as_of(self, before, after):
+        """Both texts as of a cut between two marks: what was said before it, and what had begun."""
+        sent = [line for line in whole(self._ledger) if line.endswith(' sent')]
+        deleting = [line for line in whole(self._deletions[:after[1]])
+                    if line.startswith('deleting')]
+        return ('\n'.join(sent + whole(self._ledger[:before[0]]) + ['']),
+                '\n'.join(deleting + whole(self._deletions[:before[1]]) + ['']))
 
     def broken(self, found, before, after):
         """What is wrong with `found`, (mailbox, UIDL, message), at a cut between two marks."""
@@ -65,9 +74,14 @@ class Promises:
                 yield f'in part: {identity} is with {len(there)} of {len(places)}'
 
 
+def whole(text):
+    """The lines that have their end."""
+    return text[:text.rfind('\n') + 1].splitlines()
+
+
 def lines_of(text):
-    """(place, digest, outcome) of every line that has its end."""
-    for line in text[:text.rfind('\n') + 1].splitlines():
+    """(place, digest, outcome) of every whole line."""
+    for line in whole(text):
         identity, recipient, digest, _, outcome = LINE.fullmatch(line).groups()
         yield (identity, unescape(recipient)), digest, outcome
 

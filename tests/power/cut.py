@@ -12,6 +12,7 @@ see that they would be found. Prints TAP. What fails is kept in build/power, and
 repeats it is printed. Needs root, FUSE and loop devices; says which is missing, and skips.
 """
 import argparse
+import collections
 import concurrent.futures
 import os
 import pathlib
@@ -22,6 +23,7 @@ import struct
 import sys
 import tempfile
 import threading
+import traceback
 
 sys.dont_write_bytecode = True
 ROOT = pathlib.Path(__file__).parents[2]
@@ -40,8 +42,17 @@ ACKED_MIN = 300
 UNSAFE_POINTS = 8
 COMMAND = '/usr/bin/python3 tests/power/cut.py'
 KEPT = ROOT / 'build/power'
-FILES = 'base', 'log', 'ledger', 'deletions', 'way'
-BATCH = struct.Struct('<4s56xI')  # magic, and how many records: storage/FORMAT.md
+TEXTS = 'ledger', 'deletions', 'former-ledger', 'former-deletions'
+FILES = 'way', 'base', 'log', *TEXTS
+BATCH_HEADER = struct.Struct('<4s36xII12xI')  # magic, shard, segment, records: storage/FORMAT.md
+SOON = 20  # so many records after something
+
+
+class Batch(collections.namedtuple('Batch', 'number shard segment records size')):
+    """What a log was told to write, by its number among the records of the disk."""
+
+    def place(self):
+        return self.shard, self.segment
 
 
 class Run:
@@ -52,26 +63,40 @@ class Run:
         name, self.seed = (self.folder / 'way').read_text().rsplit(' ', 1)
         self.way = workload.WAYS[name]
         self.recording = Recording(self.folder / 'log')
-        self.promises = Promises((self.folder / 'ledger').read_text(),
-                                 (self.folder / 'deletions').read_text())
+        ledger, deletions, *former = [(self.folder / name).read_text() for name in TEXTS]
+        self.promises = Promises(ledger, deletions, former)
         self.mailboxes = sorted({recipient for _, recipient in self.promises.sent})
         self._lock = threading.Lock()
 
     def draw(self, count):
-        """Points while the server is there: right after a sync or a mark, and in between, the more
-        likely the more is not durable there."""
-        draw = random.Random(self.seed)
-        marks = self.recording.points(MARK)
-        syncs = [point for point in self.recording.points(SYNC) if marks[0] < point < marks[-1]]
+        """Points of all kinds: after a sync, after a mark, while the server starts, soon after a
+        log has moved on to its next segment, and in between, the more likely the more is not
+        durable there."""
+        draw, recording = random.Random(self.seed), self.recording
+        marks = recording.points(MARK)
+        syncs = [point for point in recording.points(SYNC) if marks[0] < point < marks[-1]]
+        first = {batch.place(): batch.number for batch in reversed(self.batches())}
         between, weights = range(marks[0], marks[-1]), []
         for point in between:
-            kind = self.recording.records[point - 1][0]
+            kind = recording.records[point - 1][0]
             weights.append(weights[-1] + (kind == WRITE) if weights and kind != SYNC else 0)
         chosen = set()
         while len(chosen) < count:
-            chosen.add(draw.choice((draw.choice(syncs), draw.choice(marks[:-1]),
-                                    *draw.choices(between, weights, k=2))))
+            point = draw.choice((
+                draw.choice(syncs), draw.choice(marks[:-1]), draw.randrange(marks[0], marks[1]),
+                draw.choice(list(first.values())) + draw.randrange(SOON),
+                *draw.choices(between, weights, k=2)))
+            chosen.add(min(point, marks[-1] - 1))
         return sorted(chosen)
+
+    def batches(self):
+        """What looks like one."""
+        found = []
+        for number, (kind, _, data) in enumerate(self.recording.records):
+            if kind == WRITE and data.startswith(b'Mbth') and len(data) >= BATCH_HEADER.size:
+                _, shard, segment, records = BATCH_HEADER.unpack_from(data)
+                found.append(Batch(number, shard, segment, records, len(data)))
+        return found
 
     def cut_all(self, points, leave_out=None):
         """Yields (point, what was drawn, problems)."""
@@ -122,11 +147,30 @@ class Run:
             copy(self.folder / name, kept / name)
         return f'{COMMAND} --replay {kept.relative_to(ROOT)} --point {point}'
 
+    def leave(self, folder):
+        """What the next run finds: this one's disk after a cut, and what it had promised."""
+        marks = self.recording.points(MARK)
+        point = random.Random(self.seed).choice(marks[len(marks) // 2:-1])
+        Player(self.recording, self.folder / 'base', folder / 'image').cut(
+            point, folder / 'base', self.seed)
+        (folder / 'image').unlink()
+        former = self.promises.as_of(*self.recording.marks(point))
+        for name, text in zip(TEXTS[2:], former):
+            (folder / name).write_text(text)
 
-def record(folder, name, seed, recorder):
-    os.makedirs(folder)
-    (pathlib.Path(folder) / 'way').write_text(f'{name} {seed}')
-    workload.record(folder, workload.WAYS[name], seed, recorder)
+
+def record(folder, name, seed, recorder, before=None):
+    """A run, on a new file system or, by the way it is done, on what the one before left."""
+    folder, way = pathlib.Path(folder), workload.WAYS[name]
+    folder.mkdir()
+    (folder / 'way').write_text(f'{name} {seed}')
+    if way.after_cut:
+        before.leave(folder)
+    else:
+        machine.make_file_system(folder / 'base')
+        for text in TEXTS[2:]:
+            (folder / text).touch()
+    workload.record(folder, way, seed, recorder)
     return Run(folder)
 
 
@@ -140,23 +184,28 @@ def cuts(tap, run_, count):
 
 
 def runs(tap, arguments, folder):
-    names, number = [name for name in workload.WAYS if name != workload.UNSAFE], 0
+    names = [name for name in workload.WAYS if name != workload.UNSAFE]
+    run_ = None
     for number, count in enumerate(shares(arguments.points)):
-        at = f'{folder}/run{number}'
-        run_ = record(at, names[number % len(names)], arguments.seed + number, arguments.recorder)
-        acked = len(run_.promises.acked(None))
-        deleted = len(run_.promises.deletions('deleted', None))
-        print(f'# {run_.way.name}, seed {run_.seed}: {acked} acked, {deleted} deleted; '
-              f'{len(run_.recording.points(WRITE))} writes, '
-              f'{len(run_.recording.points(SYNC))} syncs, '
-              f'{len(run_.recording.points(MARK))} marks')
-        tap.check(f'{run_.way.name}: there was something to lose',
-                  [] if acked > ACKED_MIN and deleted else [f'{acked} acked, {deleted} deleted'])
+        before, run_ = run_, record(f'{folder}/run{number}', names[number % len(names)],
+                                    arguments.seed + number, arguments.recorder, run_)
+        if before:
+            shutil.rmtree(before.folder)
+        check_load(tap, run_)
         cuts(tap, run_, count)
         if number == 0:
             tap.check('a disk that forgot one write of acknowledged mail is found out',
                       forgetful(run_))
-        shutil.rmtree(at)
+
+
+def check_load(tap, run_):
+    acked, deleted = len(run_.promises.acked()), len(run_.promises.deletions('deleted'))
+    writes, syncs, marks = (len(run_.recording.points(kind)) for kind in (WRITE, SYNC, MARK))
+    segments = len({batch.place() for batch in run_.batches()})
+    print(f'# {run_.way.name}, seed {run_.seed}: {acked} acked, {deleted} deleted, {segments} '
+          f'segments; {writes} writes, {syncs} syncs, {marks} marks')
+    tap.check(f'{run_.way.name}: there was something to lose',
+              [] if acked > ACKED_MIN and deleted else [f'{acked} acked, {deleted} deleted'])
 
 
 def shares(points):
@@ -170,15 +219,10 @@ def shares(points):
 def forgetful(run_):
     """The largest batch of the first half is never written, and the power goes later."""
     marks = run_.recording.points(MARK)
-    batches = []
-    for number in range(marks[0], marks[len(marks) // 2]):
-        kind, _, data = run_.recording.records[number]
-        if kind == WRITE and len(data) >= BATCH.size:
-            magic, records = BATCH.unpack_from(data)
-            if magic == b'Mbth' and records:
-                batches.append((len(data), number))
-    point = marks[-2]
-    (_, _, problems), = run_.cut_all([point], leave_out=max(batches)[1])
+    forgotten = max((batch for batch in run_.batches()
+                     if batch.records and batch.number < marks[len(marks) // 2]),
+                    key=lambda batch: batch.size)
+    (_, _, problems), = run_.cut_all([marks[-2]], leave_out=forgotten.number)
     return [] if is_lost(problems) else ['nothing was missed', *problems]
 
 
@@ -225,11 +269,17 @@ def sync_is_seen(folder, recorder):
 
 def everything(arguments, folder):
     tap = Tap(len(shares(arguments.points)) + arguments.points + 3)
-    print(f'# seed {arguments.seed}: {COMMAND} --seed {arguments.seed} --points {arguments.points}')
-    tap.check('a sync is in the log, behind what it made durable',
-              sync_is_seen(folder, arguments.recorder))
-    runs(tap, arguments, folder)
-    tap.check('a server that acknowledges without a sync is found out', unsafe(folder, arguments))
+    command = f'{COMMAND} --seed {arguments.seed} --points {arguments.points}'
+    print(f'# again: {command}')
+    try:
+        tap.check('a sync is in the log, behind what it made durable',
+                  sync_is_seen(folder, arguments.recorder))
+        runs(tap, arguments, folder)
+        tap.check('a server that acknowledges without a sync is found out',
+                  unsafe(folder, arguments))
+    except Exception as error:  # a run that can't be recorded, for one
+        traceback.print_exc()
+        tap.check('the power cuts come to their end', [f'{error!r}', f'again: {command}'])
     return tap
 
 
@@ -266,7 +316,7 @@ def main():
 
     def inside():
         try:
-            machine.settle(folder)
+            machine.settle(folder, arguments.recorder)
         except machine.Unavailable as reason:
             return skip(str(reason))
         return 1 if (again if arguments.replay else everything)(arguments, folder).failed else 0

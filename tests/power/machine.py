@@ -15,6 +15,7 @@ CLONE_NEWNS, CLONE_NEWPID, PR_SET_PDEATHSIG = 0x00020000, 0x20000000, 1
 TO_END = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
 DISK_MEGABYTES, BLOCK_BYTES, JOURNAL_MEGABYTES = 256, 4096, 16
 PATIENCE_SECONDS = 20
+NOT_MOUNTED = 4  # fuse_main's exit code
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -63,13 +64,22 @@ def contained(body):
             os.waitpid(child, 0)
 
 
-def settle(folder):
-    """Mounts that vanish with the last process, and `folder` in memory."""
+def settle(folder, recorder):
+    """Mounts that vanish with the last process, `folder` in memory, and everything tried once, so
+    that what fails later is no matter of permissions."""
     _unshare(CLONE_NEWNS, 'mount namespace')
-    for words in (('--make-rprivate', '/'), ('-t', 'tmpfs', 'tmpfs', folder)):
+    for words in (('--make-rprivate', '/'), ('-t', 'proc', 'proc', '/proc'),
+                  ('-t', 'tmpfs', 'tmpfs', folder)):
         if problem := command('mount', *words):
             raise Unavailable(problem)
-    _try_loop(pathlib.Path(folder))
+    image, log, at = (pathlib.Path(folder) / name for name in ('image', 'log', 'at'))
+    make_file_system(image)
+    at.mkdir()
+    if problem := command('mount', '-t', 'ext4', '-o', 'loop', image, at) or command('umount', at):
+        raise Unavailable(f'no ext4 on a loop device: {problem}')
+    with Recorder(recorder, image, log, at):
+        pass
+    image.unlink()
 
 
 def missing(recorder):
@@ -87,17 +97,6 @@ def missing(recorder):
         except OSError as error:
             return f'{device}: {error.strerror}'
     return None
-
-
-def _try_loop(folder):
-    """A loop device on a plain file: so that what fails later is no matter of permissions."""
-    image, at = folder / 'probe', folder / 'probed'
-    make_file_system(image)
-    at.mkdir()
-    problem = command('mount', '-t', 'ext4', '-o', 'loop', image, at) or command('umount', at)
-    image.unlink()
-    if problem:
-        raise Unavailable(f'no loop device with ext4: {problem}')
 
 
 def make_file_system(image):
@@ -141,6 +140,8 @@ class Recorder:
         self._process = subprocess.Popen([program, image, log, folder], stdin=subprocess.DEVNULL)
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not self.disk.exists():
+            if self._process.poll() == NOT_MOUNTED:
+                raise Unavailable('no mount by FUSE')
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f'the recorder does not come up: {self._process.poll()}')
             time.sleep(0.01)
@@ -152,7 +153,8 @@ class Recorder:
     def __exit__(self, *_):
         os.close(self._mark)
         _unmount(self._folder)
-        self._process.wait(PATIENCE_SECONDS)
+        if code := self._process.wait(PATIENCE_SECONDS):
+            raise RuntimeError(f'the recorder ended with exit {code}')
 
     def mark(self, text):
         os.write(self._mark, text.encode())

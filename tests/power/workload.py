@@ -2,7 +2,6 @@
 promised to whom is marked in the log of the disk."""
 import contextlib
 import os
-import pathlib
 import poplib
 import random
 import re
@@ -13,6 +12,7 @@ import time
 import machine
 from kill9 import retrieve
 from mailrace import Server, program
+from recording import copy
 
 LOAD_SECONDS = 2.0
 LOAD_PATIENCE_SECONDS = 90
@@ -20,14 +20,15 @@ USERS = 12
 SEGMENT = '8M'
 MARK_PAUSE_SECONDS = 0.001
 ID = re.compile(rb'^X-Mailrace-Id: (\S+)', re.MULTILINE)
-SMALL, MIXED = '1k-6k', 'mix:1k*70,6k*20,40k*8,300k*2'
+SMALL, MIXED = '1k-6k', 'mix:1k*70,6k*20,40k*6,300k*4'
 
 
 class Way:
-    """How a run is done: the file system, the server, the load, what else happens."""
+    """How a run is done: the file system, the server, the load, what else happens. `killed`: the
+    server is, midway; `after_cut`: it finds what a cut of the run before left."""
 
-    def __init__(self, name, mount='', serve=(), blast=(), killed=False):
-        self.name, self.mount, self.killed = name, mount, killed
+    def __init__(self, name, mount='', serve=(), blast=(), killed=False, after_cut=False):
+        self.name, self.mount, self.killed, self.after_cut = name, mount, killed, after_cut
         self.serve = ('--segment', SEGMENT, *serve)
         self.blast = ('--duration', f'{int(LOAD_SECONDS * 1000)}ms', '--users', str(USERS), *blast)
 
@@ -36,13 +37,15 @@ UNSAFE = 'acknowledged without a sync'
 WAYS = {way.name: way for way in (
     Way('one shard', serve=('--shards', '1'),
         blast=('--pipeline', '--recipients', '1-3', '--size', MIXED, '--rate', '1200')),
+    Way('after a cut', serve=('--shards', '2'),
+        blast=('--recipients', '1-3', '--size', MIXED, '--rate', '1000'), after_cut=True),
     Way('two shards, data=writeback', 'data=writeback', ('--shards', '2'),
         ('--chunking', '--pipeline', '--size', MIXED, '--rate', '1200')),
     Way('killed and restarted', serve=('--shards', '2'),
         blast=('--recipients', '1-3', '--size', MIXED, '--rate', '1200'), killed=True),
     Way('four commits in flight', serve=('--shards', '1', '--commit-depth', '4'),
         blast=('--connections', '24', '--size', SMALL, '--rate', '3000')),
-    Way('without direct I/O', 'data=journal', ('--shards', '1'),
+    Way('through the page cache, data=journal', 'data=journal', ('--shards', '1'),
         ('--pipeline', '--recipients', '1-3', '--size', SMALL, '--rate', '1200')),
     Way(UNSAFE, serve=('--shards', '1', '--durability', 'none'),
         blast=('--size', SMALL, '--rate', '1200')),
@@ -119,19 +122,18 @@ class Deleter:
 
 
 def record(folder, way, seed, recorder_program):
-    """Leaves in the folder: `base`, the image before; `log`; `ledger` and `deletions`."""
-    folder = pathlib.Path(folder)
+    """Finds `base` in the folder, the disk as it is before. Leaves `log`, `ledger` and
+    `deletions`."""
     image, ledger, deletions = folder / 'image', folder / 'ledger', folder / 'deletions'
-    machine.make_file_system(image)
-    machine.need('cp', '--sparse=always', image, folder / 'base')
+    copy(folder / 'base', image)
     ledger.touch()
     with machine.Recorder(recorder_program, image, folder / 'log', folder / 'fuse') as recorder, \
-            machine.mounted(recorder.disk, folder / 'mail', way.mount) as mail, \
-            Server(*way.serve, store=mail / 'store') as server, \
-            Deleter(server, deletions, seed), \
-            Marker(recorder, ledger, deletions):
-        load(server, way, seed, ledger)
-        server.kill()  # or closing in order would vouch for everything
+            machine.mounted(recorder.disk, folder / 'mail', way.mount) as mail:
+        recorder.mark('0 0')
+        with Server(*way.serve, store=mail / 'store') as server, \
+                Deleter(server, deletions, seed), Marker(recorder, ledger, deletions):
+            load(server, way, seed, ledger)
+            server.kill()  # or closing in order would vouch for everything
     image.unlink()
 
 
