@@ -48,7 +48,7 @@ BATCH_HEADER = struct.Struct('<4s36xII12xI')  # magic, shard, segment, records: 
 SOON = 20  # so many records after something
 
 
-class Batch(collections.namedtuple('Batch', 'number shard segment records size')):
+class Batch(collections.namedtuple('Batch', 'number shard segment records')):
     """What a log was told to write, by its number among the records of the disk."""
 
     def place(self):
@@ -95,7 +95,7 @@ class Run:
         for number, (kind, _, data) in enumerate(self.recording.records):
             if kind == WRITE and data.startswith(b'Mbth') and len(data) >= BATCH_HEADER.size:
                 _, shard, segment, records = BATCH_HEADER.unpack_from(data)
-                found.append(Batch(number, shard, segment, records, len(data)))
+                found.append(Batch(number, shard, segment, records))
         return found
 
     def cut_all(self, points, leave_out=None):
@@ -217,11 +217,10 @@ def shares(points):
 # --------------------------------------------------------------- mistakes to be found ----
 
 def forgetful(run_):
-    """The largest batch of the first half is never written, and the power goes later."""
+    """The fullest batch of the first half is never written, and the power goes later."""
     marks = run_.recording.points(MARK)
     forgotten = max((batch for batch in run_.batches()
-                     if batch.records and batch.number < marks[len(marks) // 2]),
-                    key=lambda batch: batch.size)
+                     if batch.number < marks[len(marks) // 2]), key=lambda batch: batch.records)
     (_, _, problems), = run_.cut_all([marks[-2]], leave_out=forgotten.number)
     return [] if is_lost(problems) else ['nothing was missed', *problems]
 
