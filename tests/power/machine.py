@@ -1,5 +1,5 @@
-"""What the power cuts need of the machine: a corner of its own that vanishes with it, the recorder,
-a file system on a loop device. All of it belongs to root."""
+"""What the power cuts need of the machine: a corner of its own that vanishes with it, and the
+recorder. All of it belongs to root."""
 import contextlib
 import ctypes
 import os
@@ -11,9 +11,10 @@ import sys
 import time
 import traceback
 
+from file_system import EXT4, command, unmount
+
 CLONE_NEWNS, CLONE_NEWPID, PR_SET_PDEATHSIG = 0x00020000, 0x20000000, 1
 TO_END = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
-DISK_MEGABYTES, BLOCK_BYTES, JOURNAL_MEGABYTES = 256, 4096, 16
 PATIENCE_SECONDS = 20
 NOT_MOUNTED = 4  # fuse_main's exit code
 
@@ -22,18 +23,6 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 class Unavailable(Exception):
     """This machine can't do it, and why."""
-
-
-def command(*words, seconds=60):
-    """Runs a tool; what is wrong, or ''."""
-    result = subprocess.run([*map(str, words)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                            stderr=subprocess.STDOUT, text=True, errors='replace', timeout=seconds)
-    return f'{words[0]}: exit {result.returncode}: {result.stdout}' if result.returncode else ''
-
-
-def need(*words):
-    if problem := command(*words):
-        raise RuntimeError(problem)
 
 
 def _unshare(flag, what):
@@ -73,20 +62,35 @@ def settle(folder, recorder):
         if problem := command('mount', *words):
             raise Unavailable(problem)
     image, log, at = (pathlib.Path(folder) / name for name in ('image', 'log', 'at'))
-    make_file_system(image)
-    at.mkdir()
-    if problem := command('mount', '-t', 'ext4', '-o', 'loop', image, at) or command('umount', at):
-        raise Unavailable(f'no ext4 on a loop device: {problem}')
+    if problem := lacking(EXT4, folder):
+        raise Unavailable(problem)
+    EXT4.make(image)
     with Recorder(recorder, image, log, at):
         pass
     image.unlink()
+
+
+def lacking(file_system, folder):
+    """Why a file system can't be had, or ''."""
+    for tool in file_system.tools:
+        if not shutil.which(tool):
+            return f'{tool} is not installed'
+    image, at = (pathlib.Path(folder) / name for name in ('tried', 'tried-at'))
+    try:
+        file_system.make(image)
+        with file_system.mounted(image, at):
+            return ''
+    except RuntimeError as error:
+        return f'no {file_system.kind} on a loop device: {error}'
+    finally:
+        image.unlink(missing_ok=True)
 
 
 def missing(recorder):
     """What is not there that nothing here can do without, or None."""
     if os.geteuid() != 0:
         return 'not root'
-    for tool in ('mount', 'umount', 'mkfs.ext4', 'e2fsck'):
+    for tool in ('mount', 'umount'):
         if not shutil.which(tool):
             return f'{tool} is not installed'
     if not recorder.exists():
@@ -97,38 +101,6 @@ def missing(recorder):
         except OSError as error:
             return f'{device}: {error.strerror}'
     return None
-
-
-def make_file_system(image):
-    with open(image, 'wb') as file:
-        file.truncate(DISK_MEGABYTES << 20)
-    need('mkfs.ext4', '-q', '-b', BLOCK_BYTES, '-J', f'size={JOURNAL_MEGABYTES}', '-E',
-         'lazy_itable_init=0,lazy_journal_init=0,nodiscard', image)
-
-
-def unsound(image):
-    """What e2fsck has to say of an image that is in use no more, or ''."""
-    return command('e2fsck', '-fn', image)
-
-
-@contextlib.contextmanager
-def mounted(image, folder, options=''):
-    """ext4 on a loop device that goes with the mount."""
-    os.makedirs(folder, exist_ok=True)
-    need('mount', '-t', 'ext4', '-o', ','.join(filter(None, ('loop', options))), image, folder)
-    try:
-        yield folder
-    finally:
-        _unmount(folder)
-
-
-def _unmount(folder):
-    """The kernel takes a ring down, and with it the files in it, after its process."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while problem := command('umount', folder):
-        if time.monotonic() > deadline:
-            raise RuntimeError(problem)
-        time.sleep(0.05)
 
 
 class Recorder:
@@ -152,7 +124,7 @@ class Recorder:
 
     def __exit__(self, *_):
         os.close(self._mark)
-        _unmount(self._folder)
+        unmount(self._folder)
         if code := self._process.wait(PATIENCE_SECONDS):
             raise RuntimeError(f'the recorder ended with exit {code}')
 

@@ -10,11 +10,12 @@ import threading
 import time
 
 import machine
+from file_system import EXT4, XFS
 from kill9 import retrieve
 from mailrace import Server, program
 from recording import copy
 
-LOAD_SECONDS = 2.0
+LOAD_SECONDS = 1.5
 LOAD_PATIENCE_SECONDS = 90
 SOME_FAILED = 1  # blast's exit code
 USERS = 12
@@ -28,10 +29,15 @@ class Way:
     """How a run is done: the file system, the server, the load, what else happens. `killed`: the
     server is, midway; `after_cut`: it finds what a cut of the run before left."""
 
-    def __init__(self, name, mount='', serve=(), blast=(), killed=False, after_cut=False):
-        self.name, self.mount, self.killed, self.after_cut = name, mount, killed, after_cut
+    def __init__(self, name, disk=EXT4, options=(), serve=(), blast=(), killed=False,
+                 after_cut=False):
+        self.name, self.disk, self._options = name, disk, options
+        self.killed, self.after_cut = killed, after_cut
         self.serve = ('--segment', SEGMENT, *serve)
         self.blast = ('--duration', f'{int(LOAD_SECONDS * 1000)}ms', '--users', str(USERS), *blast)
+
+    def mounted(self, image, folder):
+        return self.disk.mounted(image, folder, self._options)
 
 
 UNSAFE = 'acknowledged without a sync'
@@ -40,14 +46,16 @@ WAYS = {way.name: way for way in (
         blast=('--pipeline', '--recipients', '1-3', '--size', MIXED, '--rate', '1200')),
     Way('after a cut', serve=('--shards', '2'),
         blast=('--recipients', '1-3', '--size', MIXED, '--rate', '1000'), after_cut=True),
-    Way('two shards, data=writeback', 'data=writeback', ('--shards', '2'),
-        ('--chunking', '--pipeline', '--size', MIXED, '--rate', '1200')),
+    Way('two shards, data=writeback', options=('data=writeback',), serve=('--shards', '2'),
+        blast=('--chunking', '--pipeline', '--size', MIXED, '--rate', '1200')),
     Way('killed and restarted', serve=('--shards', '2'),
         blast=('--recipients', '1-3', '--size', MIXED, '--rate', '1200'), killed=True),
     Way('four commits in flight', serve=('--shards', '1', '--commit-depth', '4'),
         blast=('--connections', '24', '--size', SMALL, '--rate', '3000')),
-    Way('through the page cache, data=journal', 'data=journal', ('--shards', '1'),
-        ('--pipeline', '--recipients', '1-3', '--size', SMALL, '--rate', '1200')),
+    Way('through the page cache, data=journal', options=('data=journal',), serve=('--shards', '1'),
+        blast=('--pipeline', '--recipients', '1-3', '--size', SMALL, '--rate', '1200')),
+    Way('xfs', XFS, serve=('--shards', '2', '--commit-depth', '2'),
+        blast=('--pipeline', '--recipients', '1-3', '--size', MIXED, '--rate', '1200')),
     Way(UNSAFE, serve=('--shards', '1', '--durability', 'none'),
         blast=('--size', SMALL, '--rate', '1200')),
 )}
@@ -129,7 +137,7 @@ def record(folder, way, seed, recorder_program):
     copy(folder / 'base', image)
     ledger.touch()
     with machine.Recorder(recorder_program, image, folder / 'log', folder / 'fuse') as recorder, \
-            machine.mounted(recorder.disk, folder / 'mail', way.mount) as mail:
+            way.mounted(recorder.disk, folder / 'mail') as mail:
         recorder.mark('0 0')
         with Server(*way.serve, store=mail / 'store') as server, \
                 Deleter(server, deletions, seed), Marker(recorder, ledger, deletions):
