@@ -64,7 +64,7 @@ class Promises:
         problems += [f'lost: {place}' for place in acked - deleting if not copies[place]]
         problems += [f'deleted, and back: {place}' for place in deleted if copies[place]]
         problems += self._in_part(copies, deleting)
-        return sorted(problems, key=lambda problem: not problem.startswith('lost'))
+        return sorted(problems)
 
     def _in_part(self, copies, deleting):
         for identity, recipients in self.recipients.items():

@@ -179,8 +179,8 @@ def record(folder, name, seed, recorder, before=None):
 def cuts(tap, run_, count):
     """Checks of so many points; whatever fails is kept."""
     for point, drawn, problems in run_.cut_all(run_.draw(count)):
-        if problems:
-            problems.append(f'again: {run_.keep(point)}')
+        if problems:  # first, as only so many are shown
+            problems.insert(0, f'again: {run_.keep(point)}')
         tap.check(f'{run_.way.name}, cut after {point} of {len(run_.recording.records)} records: '
                   f'{drawn}', problems)
 
@@ -289,13 +289,13 @@ def everything(arguments, folder):
                   unsafe(folder, arguments))
     except Exception as error:  # a run that can't be recorded, for one
         traceback.print_exc()
-        tap.check('the power cuts come to their end', [f'{error!r}', f'again: {command}'])
+        tap.check('the power cuts come to their end', [f'again: {command}', f'{error!r}'])
     return tap
 
 
-def again(arguments, _):
+def again(arguments, folder):
     tap = Tap(1)
-    run_ = Run(arguments.replay)
+    run_ = Run(shutil.copytree(arguments.replay, f'{folder}/run'))
     (_, drawn, problems), = run_.cut_all([arguments.point])
     tap.check(f'{run_.way.name}, cut after {arguments.point}: {drawn}', problems)
     return tap
