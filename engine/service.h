@@ -31,6 +31,7 @@ struct service_options {
     uint64_t expire_after_ms; /* 0: mail is kept at any age */
     uint32_t keep_messages;   /* of a mailbox; 0: any number */
     uint32_t commit_depth;
+    uint32_t gather_us; /* see ring_gather; left out where the kernel can't */
     uint32_t text_line_bytes_max;
     bool durable;
     const char *hostname;    /* NULL: the machine's */

@@ -104,8 +104,10 @@ enum status store_append(struct store_log *log, struct store_draft *draft,
     enum status status = STATUS_OK;
     if (!draft_is_whole(log, draft))
         status = STATUS_IO;
-    else if (message->envelope->recipients > LINK_PLACES_MAX || store_is_overfull(log->store))
+    else if (message->envelope->recipients > LINK_PLACES_MAX)
         status = STATUS_FULL;
+    if (status == STATUS_OK)
+        status = store_index_status(log->store);
     if (status == STATUS_OK)
         status = send_ahead(log, draft, &rest);
     if (status == STATUS_OK)

@@ -141,6 +141,14 @@ bool desk_is_busy(struct desk *desk)
     return busy;
 }
 
+void desk_wake(struct desk *desk)
+{
+    pthread_mutex_lock(&desk->lock);
+    if (desk->wake)
+        desk->wake(desk->context);
+    pthread_mutex_unlock(&desk->lock);
+}
+
 void desk_quiet(struct desk *desk)
 {
     pthread_mutex_lock(&desk->lock);
@@ -156,5 +164,4 @@ void desk_abandon(struct desk *desk)
         if (job->drop)
             job->drop(job);
     }
-    desk_deinit(desk);
 }

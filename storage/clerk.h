@@ -51,6 +51,7 @@ enum status clerk_init(struct clerk *clerk, bool threaded) MUST_CHECK;
 void clerk_deinit(struct clerk *clerk);
 void clerk_give(struct clerk *clerk, struct desk *desk, struct job *job);
 
+/* Without jobs; `wake` may be NULL. */
 void desk_init(struct desk *desk, void (*wake)(void *context), void *context);
 /* Frees nothing but itself: for a desk with no job under way. */
 void desk_deinit(struct desk *desk);
@@ -58,6 +59,8 @@ void desk_deinit(struct desk *desk);
 void desk_turn(struct desk *desk);
 /* True while desk_turn itself has jobs to do. */
 bool desk_is_busy(struct desk *desk);
+/* From any thread. */
+void desk_wake(struct desk *desk);
 /* From here on nobody is woken. */
 void desk_quiet(struct desk *desk);
 /* Drops what is under way; where clerks have no threads. */

@@ -31,6 +31,7 @@ struct delta {
     size_t block_left;
 };
 
+/* Empty; deinit gives all memory back. */
 void delta_init(struct delta *delta);
 void delta_deinit(struct delta *delta);
 
@@ -39,6 +40,7 @@ struct delta_mailbox *delta_find(const struct delta *delta, struct span name, ui
 /* Finds it or makes an empty one. */
 struct delta_mailbox *delta_obtain(struct delta *delta, struct span name, uint64_t hash);
 
+/* Appends it: that it is new is for the caller to know. */
 void delta_add(struct delta *delta, struct delta_mailbox *mailbox, const struct store_link *link);
 /* Notes the deletion of a link that is further down. */
 void delta_bury(struct delta *delta, struct delta_mailbox *mailbox, const struct store_link *link);
@@ -49,6 +51,7 @@ bool delta_take(struct delta *delta, struct delta_mailbox *mailbox, uint64_t id,
 /* After takes: closes the gaps, in which cursors pointed. */
 void delta_sweep(struct delta_mailbox *mailbox);
 
+/* Whether there is such a link, such a deletion. */
 bool delta_has(const struct delta_mailbox *mailbox, uint64_t id);
 bool delta_is_dead(const struct delta_mailbox *mailbox, uint64_t id);
 

@@ -65,15 +65,33 @@ static void give(struct store_log *log)
     clerk_give(&log->store->writer, &log->desk, &flush->job);
 }
 
+static void count(_Atomic uint32_t *owners, bool *told, bool now)
+{
+    if (now != *told)
+        atomic_fetch_add(owners, now ? 1 : -1);
+    *told = now;
+}
+
+static void wake_all(struct store *store)
+{
+    pthread_mutex_lock(&store->desks_lock);
+    for (uint32_t shard = 0; shard < store->options.shards; shard++)
+        if (store->desks[shard])
+            desk_wake(store->desks[shard]);
+    pthread_mutex_unlock(&store->desks_lock);
+}
+
 /* Tells the store, which asks before it takes mail. */
 static void watch(struct store_log *log)
 {
     struct flush *flush = &log->flush;
-    bool overfull =
-        log->owner->frozen && log->owner->active->bytes / 4 >= log->store->options.delta_bytes;
-    if (overfull != flush->overfull)
-        atomic_fetch_add(&log->store->overfull, overfull ? 1 : -1);
-    flush->overfull = overfull;
+    const struct owner *owner = log->owner;
+    bool was_behind = flush->behind;
+    bool behind = owner->frozen && owner->active->bytes / 4 >= log->store->options.delta_bytes;
+    count(&log->store->stuck, &flush->stuck, behind && flush->retry_ns > 0);
+    count(&log->store->behind, &flush->behind, behind);
+    if (was_behind && !behind)
+        wake_all(log->store);
 }
 
 void flush_turn(struct store_log *log)

@@ -1,7 +1,8 @@
 /* Runs of one owner: when one is due, and that it is written, sooner or later.
  *
- * What can't be written stays frozen in memory and is tried again every second; meanwhile the
- * active delta grows, up to a limit, beyond which the whole store refuses mail. */
+ * What can't be written stays frozen in memory and is tried again every second. Meanwhile the
+ * active delta grows, up to a limit: beyond it the whole store takes no mail for a moment, or, when
+ * it is not slowness but failure, refuses it. */
 #ifndef STORAGE_FLUSH_H
 #define STORAGE_FLUSH_H
 
@@ -16,7 +17,8 @@ struct flush {
     struct coverage_range covers; /* by the run under way */
     enum status status;
     uint64_t retry_ns; /* no try before */
-    bool under_way, overfull;
+    bool under_way;
+    bool behind, stuck; /* as the store has been told */
 };
 
 /* Freezes what is due, gives what is frozen to the clerk. */

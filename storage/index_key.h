@@ -54,6 +54,7 @@ struct index_link { /* the value of a link */
     uint16_t zero;
 };
 
+/* As it is kept: all but the id, which is in the key. */
 struct index_link index_link_of(const struct store_link *link);
 /* False: this is no value of a link. */
 bool index_link_parse(uint64_t id, struct span value, struct store_link *link);

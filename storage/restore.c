@@ -85,7 +85,7 @@ static enum status read_index(struct restore *restore)
     restore->complete = false;
     restore->empty = true;
     enum status status = index->calls->get(index, index_key_span(&key), see_identity, restore);
-    if (status == STATUS_ABSENT)
+    if (status == STATUS_ABSENT || (status == STATUS_OK && !restore->complete))
         status = index->calls->scan(index, span_of(NULL, 0), see_any, &restore->empty);
     if (status != STATUS_OK || !restore->complete)
         return status;

@@ -102,12 +102,15 @@ static enum status store_allocate(struct store **store, const struct store_optio
     if (!made)
         return STATUS_SYSTEM;
     pthread_mutex_init(&made->run_lock, NULL);
+    pthread_mutex_init(&made->desks_lock, NULL);
     made->logs = calloc(STORE_SHARDS_MAX, sizeof(*made->logs));
     made->settled = calloc(STORE_SHARDS_MAX, sizeof(*made->settled));
     made->owners = calloc(options->shards, sizeof(*made->owners));
+    made->desks = calloc(options->shards, sizeof(*made->desks));
     made->options = *options;
     *store = made;
-    return made->logs && made->settled && made->owners ? STATUS_OK : STATUS_SYSTEM;
+    bool all = made->logs && made->settled && made->owners && made->desks;
+    return all ? STATUS_OK : STATUS_SYSTEM;
 }
 
 static enum status start_clerks(struct store *store, struct fault *fault)
@@ -180,6 +183,8 @@ void store_close(struct store *store)
     tallies_deinit(&store->tallies);
     pthread_mutex_destroy(&store->run_lock);
     catalog_close(store->catalog);
+    pthread_mutex_destroy(&store->desks_lock);
+    free(store->desks);
     free(store->owners);
     free((void *)store->settled);
     free(store->logs);

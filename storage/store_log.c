@@ -89,15 +89,24 @@ static enum status log_init(struct store_log *log, const struct store_options *o
     return status;
 }
 
+static void set_desk(struct store_log *log, struct desk *desk)
+{
+    pthread_mutex_lock(&log->store->desks_lock);
+    log->store->desks[log->shard] = desk;
+    pthread_mutex_unlock(&log->store->desks_lock);
+}
+
 static void log_deinit(struct store_log *log)
 {
     retain_deinit(&log->retain);
+    set_desk(log, NULL);
     hint_deinit(&log->settle.hint);
     hint_deinit(&log->settle.publishing);
     link_names_deinit(&log->settle.names);
     if (log->fetches.readers.table)
         fetches_deinit(&log->fetches);
     locks_deinit(&log->locks);
+    desk_deinit(&log->desk);
     if (log->staging.pages.blocks)
         staging_deinit(&log->staging);
     if (log->commit.memory)
@@ -121,13 +130,13 @@ enum status store_log_open(struct store_log **log, struct store *store, uint32_t
     opened->chunk_bytes = chunk_size(&store->options);
     opened->owner = &store->owners[shard];
     desk_init(&opened->desk, events->wake, events->context);
+    set_desk(opened, &opened->desk);
     enum status status = log_init(opened, &store->options);
     if (status != STATUS_OK)
         fault_set(fault, status, "out of memory");
     else if (store->mode == STORE_WRITE)
         status = resume(opened, fault);
     if (status != STATUS_OK) {
-        desk_deinit(&opened->desk);
         log_deinit(opened);
         return status;
     }
@@ -187,6 +196,8 @@ bool store_has_room(const struct store_log *log)
     const struct commit *commit = &log->commit;
     if (commit->refusal != STATUS_OK || commit->spare.failure != STATUS_OK)
         return true; /* the answer will be no, but there will be one */
+    if (store_index_status(log->store) == STATUS_AGAIN)
+        return false;
     return commit_room(commit) >= 2ull * log->chunk_bytes;
 }
 
@@ -252,6 +263,5 @@ void store_log_close(struct store_log *log)
         flush_all(log);
     }
     INVARIANT(!log->staging.oldest);
-    desk_deinit(&log->desk);
     log_deinit(log);
 }

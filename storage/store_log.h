@@ -38,17 +38,23 @@ struct store {
     struct owner *owners;        /* one per shard of this run */
     uint32_t owners_count;       /* that have been made */
     struct tallies tallies;
-    _Atomic uint64_t *settled;   /* by log: every link of messages below was handed to its owner */
-    _Atomic uint32_t overfull;   /* owners that can't take more until a run is written */
+    _Atomic uint64_t *settled; /* by log: every link of messages below was handed to its owner */
+    _Atomic uint32_t behind;   /* owners that should get no more until a run is written … */
+    _Atomic uint32_t stuck;    /* … and whose runs fail */
+    pthread_mutex_t desks_lock;
+    struct desk **desks;         /* of the open logs, by shard: to wake them all */
     struct clerk reader, writer; /* of mailboxes for logins; of runs, and of what can wait */
     bool clerks;                 /* they are there */
     struct catalog *catalog;     /* NULL: only read */
 };
 
-/* What mailboxes got can't be put into the index, and memory has enough of it: no more mail. */
-static inline bool store_is_overfull(const struct store *store)
+/* Whether more mail may come. AGAIN: the index is behind, and memory has enough of what it lacks.
+ * FULL: and it can't be written. */
+static inline enum status store_index_status(const struct store *store)
 {
-    return atomic_load_explicit(&store->overfull, memory_order_relaxed) > 0;
+    if (atomic_load_explicit(&store->behind, memory_order_relaxed) == 0)
+        return STATUS_OK;
+    return atomic_load_explicit(&store->stuck, memory_order_relaxed) ? STATUS_FULL : STATUS_AGAIN;
 }
 
 struct store_log {

@@ -59,7 +59,8 @@ static void settle(struct model *model, struct model_message *message, const uin
         bool wanted = message->state == MODEL_STORED && *deletion == MODEL_KEPT;
         if (here != wanted)
             ck_abort_msg("id %lx message %u, mailbox %c: found %d, state %d, deletion %d",
-                         message->id, message_number(model, message), *letter, here, message->state, *deletion);
+                         message->id, message_number(model, message), *letter, here, message->state,
+                         *deletion);
     }
 }
 
