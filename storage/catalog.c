@@ -41,6 +41,7 @@ static void widen_damaged(struct catalog_log *log, uint32_t index)
     if (!segment->damaged)
         return;
     segment->hinted = false;
+    segment->early = UINT16_MAX;
     segment->first_lsn = index > 0 ? log->segments[index - 1].segment.end_lsn : 0;
     segment->end_lsn =
         index + 1 < log->count ? log->segments[index + 1].segment.first_lsn : UINT64_MAX;
@@ -96,12 +97,23 @@ void catalog_begin(struct catalog *catalog, uint32_t shard, uint32_t number, uin
     struct catalog_log *log = lock(catalog, shard);
     const struct recovered_segment segment = {.number = number,
                                               .good = true,
+                                              .early = UINT16_MAX,
                                               .epoch = epoch,
                                               .bytes = bytes,
                                               .first_lsn = first_lsn,
                                               .end_lsn = UINT64_MAX};
     if (!find(log, number))
         insert(log, &segment);
+    unlock(catalog);
+}
+
+void catalog_first(struct catalog *catalog, uint32_t shard, uint32_t number, uint64_t first_number)
+{
+    struct catalog_log *log = lock(catalog, shard);
+    struct catalog_segment *found = find(log, number);
+    INVARIANT(found);
+    uint64_t first_lsn = found->segment.first_lsn;
+    found->segment.early = first_number < first_lsn ? (uint32_t)(first_lsn - first_number) : 0;
     unlock(catalog);
 }
 
@@ -113,6 +125,7 @@ void catalog_seal(struct catalog *catalog, uint32_t shard, const struct hint_hea
     INVARIANT(found);
     found->segment.hinted = hinted;
     found->segment.reach = hint->reach;
+    found->segment.early = hint->early;
     found->segment.first_sequence = hint->first_sequence;
     found->segment.last_sequence = hint->last_sequence;
     found->segment.end_lsn = hint->end_lsn;

@@ -40,6 +40,8 @@ void catalog_close(struct catalog *catalog);
 /* A log has its first durable batch in a segment. */
 void catalog_begin(struct catalog *catalog, uint32_t shard, uint32_t number, uint64_t first_lsn,
                    uint64_t epoch, uint64_t bytes);
+/* The first message in it has this number. */
+void catalog_first(struct catalog *catalog, uint32_t shard, uint32_t number, uint64_t first_number);
 /* It has got its last one. `hinted`: and has its hint. */
 void catalog_seal(struct catalog *catalog, uint32_t shard, const struct hint_header *hint,
                   bool hinted);

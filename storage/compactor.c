@@ -146,6 +146,7 @@ static void plan_step(struct compactor *compactor)
         .hinted = true,
         .compact = true,
         .reach = header->hint.reach,
+        .early = old->early,
         .records = header->count,
         .generation = generation,
         .forgotten = place.forgotten,

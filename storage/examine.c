@@ -158,6 +158,7 @@ enum status examine_segment(struct recover *recover, uint32_t shard,
         segment->first_lsn = work->hint_header.first_lsn;
         segment->end_lsn = work->hint_header.end_lsn;
         segment->reach = work->hint_header.reach;
+        segment->early = segment->reach > 0 ? work->hint_header.early : UINT16_MAX;
         segment->record_bytes = work->hint_header.record_bytes;
         if (recover->use_hints)
             return STATUS_OK;

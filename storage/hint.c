@@ -16,6 +16,7 @@ void hint_init(struct hint *hint, const uint8_t store[16], uint32_t shard, uint3
                uint64_t epoch)
 {
     *hint = (struct hint){.size = HINT_HEADER_BYTES,
+                          .first_number = UINT64_MAX,
                           .header = {.format = STORE_FORMAT,
                                      .shard = shard,
                                      .segment = segment,
@@ -91,6 +92,8 @@ static struct hint_entry *hint_current(struct hint *hint)
 
 void hint_message_begin(struct hint *hint, const struct record *record, uint32_t slot)
 {
+    if (hint->first_number == UINT64_MAX)
+        hint->first_number = record->header.lsn - record->header.back;
     hint_begin(hint, record, slot, HINT_MESSAGE);
 }
 
@@ -167,11 +170,19 @@ static uint32_t header_checksum(const struct hint_header *header)
     return crc32c(0, (const uint8_t *)header + start, sizeof(*header) - start);
 }
 
+uint32_t hint_early(const struct hint *hint)
+{
+    uint64_t first_lsn = hint->header.first_lsn;
+    return hint->first_number < first_lsn ? (uint32_t)(first_lsn - hint->first_number) : 0;
+}
+
 struct span hint_seal(struct hint *hint)
 {
     hint_add(hint, NULL, 0, 1);
     INVARIANT(!hint->failed);
     struct span body = hint_body(hint);
+    if (hint->first_number != UINT64_MAX)
+        hint->header.early = hint_early(hint);
     hint->header.body_bytes = body.size;
     hint->header.body_crc = crc32c(0, body.data, body.size);
     hint->header.header_crc = header_checksum(&hint->header);

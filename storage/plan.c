@@ -53,6 +53,7 @@ static void complete(struct plan *plan, struct hint *hint, const struct plan_pla
 {
     struct compact_header *header = &plan->header;
     hint->header.reach = place->last->reach;
+    hint->header.early = place->last->early;
     hint->header.first_sequence = place->first_sequence;
     hint->header.first_lsn = place->first_lsn;
     hint->header.last_sequence = place->last->last_sequence;

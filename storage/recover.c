@@ -93,6 +93,7 @@ static void complete_hint(struct scan *scan, struct recovered_segment *segment)
     segment->first_lsn = header->first_lsn;
     segment->end_lsn = header->end_lsn;
     segment->reach = header->reach;
+    segment->early = hint_early(&scan->hint);
     segment->record_bytes = header->record_bytes;
 }
 

@@ -17,7 +17,8 @@ struct recovered_segment {
     bool hinted, good; /* good: the header says the epoch */
     bool compact;
     bool damaged;
-    uint32_t reach;   /* the first segment with chunks of this one's messages; 0: not known */
+    uint32_t reach;   /* as in hint.h; 0: not known */
+    uint32_t early;   /* as in hint.h; at most UINT16_MAX, and that when it is not known */
     uint32_t records; /* compact */
     uint32_t generation;
     uint64_t forgotten; /* as in compact.h */

@@ -74,8 +74,9 @@ static void look_for(struct remains *remains, const struct remains_name *name,
                                                                      .item = name->item};
 }
 
-/* Where the records of the names may be. A record's own number is at most UINT16_MAX above its
- * message's. Names ascend, and so do segments: `first` never goes back. */
+/* Where the records of the names may be: where their numbers are, or in a segment behind that,
+ * whose first message has a number from before it. Names ascend, and so do segments: `first` never
+ * goes back. */
 static void look_for_all(struct remains *remains)
 {
     struct catalog_log log = {.segments = NULL};
@@ -94,8 +95,9 @@ static void look_for_all(struct remains *remains)
         for (uint32_t s = first; s < log.count; s++) {
             if (log.segments[s].segment.first_lsn > number + UINT16_MAX)
                 break;
-            if (log.segments[s].segment.end_lsn > number)
-                look_for(remains, name, &log.segments[s].segment);
+            const struct recovered_segment *segment = &log.segments[s].segment;
+            if (segment->end_lsn > number && segment->first_lsn <= number + segment->early)
+                look_for(remains, name, segment);
         }
     }
     free(log.segments);

@@ -51,6 +51,7 @@ static void enter_segment(struct store_log *log, const struct batch *batch)
               batch->segment->epoch);
     hint->header.first_sequence = batch->header.sequence;
     hint->header.first_lsn = batch->header.first_lsn;
+    log->settle.has_message = false;
     catalog_begin(log->store->catalog, log->shard, batch->segment->number, batch->header.first_lsn,
                   batch->segment->epoch, batch->segment->bytes);
 }
@@ -96,6 +97,10 @@ static bool settle_message(struct store_log *log, uint64_t cookie)
     }
     hint_message_end(&settle->hint);
     settle->in_record = false;
+    if (!settle->has_message)
+        catalog_first(log->store->catalog, log->shard, batch->segment->number,
+                      settle->hint.first_number);
+    settle->has_message = true;
     log->counters.messages++;
     log->events.stored(log->events.context, cookie, link.id, STATUS_OK);
     return true;
