@@ -163,6 +163,13 @@ static void plan_step(struct compactor *compactor)
     compactor->step = COMPACTOR_REWRITE;
 }
 
+/* For the figures of what is dead. */
+static void count_records(const struct compactor *compactor, uint32_t number, uint64_t bytes)
+{
+    struct tallies *tallies = &compactor->log->store->tallies;
+    atomic_store(&tallies_at(tallies, compactor->shard, number)->record_bytes, bytes);
+}
+
 static void rewrite_step(struct compactor *compactor)
 {
     uint64_t before = compactor->rewrite.moved;
@@ -175,6 +182,7 @@ static void rewrite_step(struct compactor *compactor)
         return;
     }
     catalog_replace(compactor->log->store->catalog, compactor->shard, &compactor->made);
+    count_records(compactor, compactor->made.number, compactor->made.record_bytes);
     compactor->sweep = compactor->first * 2;
     compactor->step = COMPACTOR_SWEEP;
 }
@@ -192,6 +200,7 @@ static void removed(struct medium_op *op)
         return; /* a segment that stays says what its heir says, too; a hint is nobody's any more */
     catalog_remove(compactor->log->store->catalog, compactor->shard,
                    segment_at(compactor, index)->number);
+    count_records(compactor, segment_at(compactor, index)->number, 0);
     compactor->removed++;
 }
 
