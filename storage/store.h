@@ -290,6 +290,7 @@ struct store_counters {
     uint64_t messages, links, expunged, bytes, batches, batch_errors, chunks, segments;
     uint64_t staged_bytes, staged_bytes_peak;
     uint64_t commit_ns_total, commit_ns_max;
+    uint64_t refused[2];          /* 1: takes no mail, no deletions, for now */
     struct powers commit_ns;      /* of every batch, from its submission to its end */
     struct powers batch_messages; /* of durable batches that held any; their sum: `messages` */
 };
