@@ -118,6 +118,8 @@ static const struct family families[] = {
            "Pieces of long messages written ahead of their end."),
     FAMILY(COUNTER, SHARD, "mailrace_store_segments_total", shard.store.segments,
            "Segments of the log begun."),
+    FAMILY(COUNTER, SHARD, "mailrace_store_damaged_fetches_total", shard.store.damaged,
+           "Fetches that found the message damaged, and gave nothing."),
     FAMILY(GAUGE, SHARD, "mailrace_store_refused", shard.store.refused,
            "1 for what the log does not take for now: its medium is full or fails.",
            .label = &by_purpose),
@@ -154,6 +156,10 @@ static const struct family families[] = {
            "Acknowledged batches found damaged at the start."),
     FAMILY(GAUGE, LOG, "mailrace_recovery_corrupt_records", recovered.corrupt_records,
            "Records found damaged at the start."),
+    FAMILY(GAUGE, LOG, "mailrace_recovery_corrupt_headers", recovered.corrupt_headers,
+           "Segments whose header was found damaged at the start."),
+    FAMILY(GAUGE, LOG, "mailrace_recovery_corrupt_hints", recovered.corrupt_hints,
+           "Hints found damaged at the start, and made anew."),
 };
 
 enum { FAMILIES = sizeof families / sizeof *families };

@@ -241,7 +241,7 @@ enum status commit_refusal(const struct commit *commit, enum commit_purpose purp
     bool none = purpose == COMMIT_MAIL
                     ? is_kept(commit)
                     : !is_followed(commit) && remaining(commit) < MEDIUM_BLOCK_BYTES;
-    return none ? commit->spare.failure : STATUS_OK;
+    return none && commit->spare.failure != STATUS_AGAIN ? commit->spare.failure : STATUS_OK;
 }
 
 /* A line when it begins and when it is over, whoever asks meanwhile. */
@@ -349,7 +349,7 @@ static void take_hold(struct commit *commit, uint64_t now_ns)
     if (remaining(commit) < MEDIUM_BLOCK_BYTES) {
         struct segment *segment = spare_take(&commit->spare);
         if (!segment) {
-            if (commit->spare.failure != STATUS_OK)
+            if (unfollowed(commit) != STATUS_AGAIN)
                 commit->refusal = commit->spare.failure;
             return;
         }

@@ -73,6 +73,7 @@ struct work {
     struct scan scan;
     struct hint_header hint_header;
     uint8_t *hint; /* the published one, if it is good */
+    bool bad_hint; /* there is one, and it is not */
 };
 
 static struct medium_name name_of(enum medium_kind kind, uint32_t shard, uint32_t number)
@@ -89,9 +90,9 @@ static bool peek_epoch(struct recover *recover, struct medium_name name,
            segment_header_check(recover->window, recover->store, name, epoch) == SEGMENT_GOOD;
 }
 
-/* The published hint if there is a good one, for free(). */
+/* The published hint if there is a good one, for free(); `bad`: there is another one. */
 static uint8_t *load_hint(struct recover *recover, struct medium_name segment, uint64_t epoch,
-                          struct hint_header *header)
+                          struct hint_header *header, bool *bad)
 {
     struct medium *medium = recover->medium;
     struct medium_object *object;
@@ -108,6 +109,7 @@ static uint8_t *load_hint(struct recover *recover, struct medium_name segment, u
     if (!good) {
         report(recover, true, segment.shard, segment.number, "its hint fails the checks", bytes);
         free(hint);
+        *bad = true;
         return NULL;
     }
     return hint;
@@ -147,7 +149,7 @@ static enum status examine(struct recover *recover, uint32_t shard,
     segment->bytes = medium->calls->size(work->object);
     segment->good = peek_epoch(recover, name, work->object, &segment->epoch);
     if (recover->use_hints && segment->good)
-        work->hint = load_hint(recover, name, segment->epoch, &work->hint_header);
+        work->hint = load_hint(recover, name, segment->epoch, &work->hint_header, &work->bad_hint);
     if (work->hint) {
         segment->hinted = true;
         segment->first_lsn = work->hint_header.first_lsn;
@@ -207,7 +209,7 @@ static void compare_hint(struct recover *recover, uint32_t shard,
 {
     struct medium_name name = name_of(MEDIUM_SEGMENT, shard, segment->number);
     struct hint_header published;
-    uint8_t *bytes = load_hint(recover, name, segment->epoch, &published);
+    uint8_t *bytes = load_hint(recover, name, segment->epoch, &published, &work->bad_hint);
     struct span body = hint_body(&work->scan.hint);
     if (bytes && !span_equal(span_of(bytes + HINT_HEADER_BYTES, published.body_bytes), body))
         report(recover, true, shard, segment->number, "its hint says something else", body.size);
@@ -221,12 +223,14 @@ static void report_segment(struct recover *recover, uint32_t shard, struct recov
         report(recover, true, shard, number, "acknowledged batches are damaged", judged->missing);
     if (judged->bad_records > 0)
         report(recover, true, shard, number, "records fail their checksums", judged->bad_records);
-    if (judged->damaged && judged->missing == 0 && judged->bad_records == 0)
+    bool bad_header = judged->scan->check == SEGMENT_BAD;
+    if (bad_header)
         report(recover, true, shard, number, "its header is damaged", 1);
     if (judged->torn)
         report(recover, false, shard, number, "a torn tail, never acknowledged", 1);
     log->stats.corrupt_batches += judged->missing;
     log->stats.corrupt_records += judged->bad_records;
+    log->stats.corrupt_headers += bad_header;
     log->stats.torn_tails += judged->torn;
 }
 
@@ -237,6 +241,7 @@ static void absorb(struct recover *recover, uint32_t shard, struct recovered *lo
     struct recovered_segment *segment = &log->segments[index];
     log->stats.segments++;
     log->stats.bytes += segment->bytes;
+    log->stats.corrupt_hints += work->bad_hint;
     if (work->hint) {
         log->stats.hints++;
         log->stats.dead_bytes += work->hint_header.record_bytes;

@@ -167,10 +167,18 @@ static bool epoch_of_first_batch(struct scan *scan)
     return header_at(scan, SEGMENT_FIRST_BATCH, &header);
 }
 
+static bool is_blank(struct scan *scan)
+{
+    for (uint64_t offset = 0; offset < scan->bytes; offset += MEDIUM_BLOCK_BYTES)
+        if (!is_zero(window_at(scan, offset, MEDIUM_BLOCK_BYTES), MEDIUM_BLOCK_BYTES))
+            return false;
+    return true;
+}
+
 enum status scan_segment(struct scan *scan)
 {
     scan->bytes = scan->medium->calls->size(scan->object) & ~(uint64_t)(MEDIUM_BLOCK_BYTES - 1);
-    scan->check = SEGMENT_UNBORN;
+    scan->check = SEGMENT_BAD; /* without a header block it was cut short */
     for (int i = 0; i < 2 && scan->check != SEGMENT_GOOD; i++) {
         scan->window_bytes = 0;
         const uint8_t *block = window_at(scan, 0, MEDIUM_BLOCK_BYTES);
@@ -180,6 +188,8 @@ enum status scan_segment(struct scan *scan)
     if (scan->check == SEGMENT_NEWER)
         return STATUS_NEWER;
     bool known = scan->check == SEGMENT_GOOD || epoch_of_first_batch(scan);
+    if (scan->check == SEGMENT_UNBORN && (known || !is_blank(scan)))
+        scan->check = SEGMENT_BAD;
     hint_init(&scan->hint, scan->store, scan->name.shard, scan->name.number, scan->epoch);
     return known ? scan_batches(scan) : STATUS_OK;
 }

@@ -72,7 +72,7 @@ static void tell_failure(const struct spare *spare, int error)
         [SPARE_BEGINNING] = "beginning",
         [SPARE_DISCARDING] = "removing",
     };
-    if (spare->failure == STATUS_OK)
+    if (spare->failure == STATUS_OK || spare->failure == STATUS_AGAIN)
         log_error("log %" PRIu32 ": %s a segment: %s", spare->shard, steps[spare->state],
                   strerror(error));
 }

@@ -18,6 +18,7 @@ static enum status take_ready(struct store_log *log, struct medium_name name, ui
         return status;
     if (spare->segment->bytes >= SEGMENT_FIRST_BATCH + 2ull * log->commit.batch_bytes) {
         spare->state = SPARE_READY;
+        spare->failure = STATUS_OK;
         return STATUS_OK;
     }
     segment_drop(spare->segment);
@@ -37,6 +38,7 @@ static enum status resume(struct store_log *log, struct fault *fault)
     commit->crc = commit->durable_crc = found->crc;
     commit->next_lsn = found->next_lsn;
     commit->spare.medium = log->medium;
+    commit->spare.failure = STATUS_AGAIN;
     commit->spare.bytes = options->segment_bytes;
     commit->spare.seed = options->seed;
     commit->spare.shard = log->shard;

@@ -134,6 +134,36 @@ START_TEST(a_damaged_header)
 }
 END_TEST
 
+static enum segment_check check_of(struct medium_name name)
+{
+    struct scan scan = {
+        .medium = bed.medium,
+        .object = must_open(bed.medium, name),
+        .name = name,
+        .store = store,
+        .names = &names,
+        .window = malloc(SCAN_WINDOW_BYTES),
+    };
+    ck_assert_int_eq(scan_segment(&scan), STATUS_OK);
+    expect(&scan, NULL, 0);
+    bed.medium->calls->close(bed.medium, scan.object);
+    free(scan.window);
+    return scan.check;
+}
+
+/* Prepared and never begun is blank: a beginning that is lost, or a file cut short, is damage. */
+START_TEST(an_unborn_segment_is_blank)
+{
+    struct medium_name unborn = segment_name(0, 2);
+    bed.medium->calls->close(bed.medium, must_make_segment(bed.medium, 0, 2, BLOCKS * 4096));
+    ck_assert_int_eq(check_of(unborn), SEGMENT_UNBORN);
+    sim_disk_damage(bed.disk, unborn, 9 * 4096 + 7, 1);
+    ck_assert_int_eq(check_of(unborn), SEGMENT_BAD);
+    ck_assert_int_eq(medium_publish_wait(bed.medium, store_name(), "short", 5), 0);
+    ck_assert_int_eq(check_of(store_name()), SEGMENT_BAD);
+}
+END_TEST
+
 START_TEST(blocks_that_can_not_be_read)
 {
     put(1, 1, false, 0);
@@ -234,6 +264,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, batches_and_gaps);
     tcase_add_test(tcase, leftovers_and_bad_records);
     tcase_add_test(tcase, a_damaged_header);
+    tcase_add_test(tcase, an_unborn_segment_is_blank);
     tcase_add_test(tcase, blocks_that_can_not_be_read);
     tcase_add_test(tcase, reads_of_another_place);
     tcase_add_test(tcase, dropping_from_the_hint);
