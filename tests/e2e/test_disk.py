@@ -2,7 +2,6 @@
 import os
 import pathlib
 import poplib
-import struct
 
 from cases import FolderCase
 from mailrace import Server, Wire, message, run, without_trace
@@ -77,7 +76,7 @@ class Damage(FolderCase):
 
 
 class Identity(FolderCase):
-    """The STORE file, as in storage/FORMAT.md: u32 format at 8, CRC-32C of the 60 bytes before."""
+    """The STORE file."""
 
     def assert_refused(self, change, *names):
         with Server(shards=1) as server:
@@ -103,20 +102,3 @@ class Identity(FolderCase):
         def damage(data):
             data[len(data) // 4] ^= 1
         self.assert_refused(damage, 'STORE')
-
-    def test_a_newer_format(self):
-        def raise_format(data):
-            self.assertEqual(struct.unpack_from('<I', data, 60)[0], crc32c(data[:60]))
-            format_number, = struct.unpack_from('<I', data, 8)
-            struct.pack_into('<I', data, 8, format_number + 1)
-            struct.pack_into('<I', data, 60, crc32c(data[:60]))
-        self.assert_refused(raise_format, 'format')
-
-
-def crc32c(data):
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
-    return crc ^ 0xFFFFFFFF
