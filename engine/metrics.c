@@ -156,8 +156,8 @@ static const struct family families[] = {
            "Acknowledged batches found damaged at the start."),
     FAMILY(GAUGE, LOG, "mailrace_recovery_corrupt_records", recovered.corrupt_records,
            "Records found damaged at the start."),
-    FAMILY(GAUGE, LOG, "mailrace_recovery_corrupt_headers", recovered.corrupt_headers,
-           "Segments whose header was found damaged at the start."),
+    FAMILY(GAUGE, LOG, "mailrace_recovery_corrupt_segments", recovered.corrupt_segments,
+           "Segments whose header or size was found wrong at the start."),
     FAMILY(GAUGE, LOG, "mailrace_recovery_corrupt_hints", recovered.corrupt_hints,
            "Hints found damaged at the start, and made anew."),
 };

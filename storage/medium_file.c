@@ -247,6 +247,11 @@ static enum status file_open(struct medium *medium, struct medium_name name,
         close(fd);
         return STATUS_IO;
     }
+    if (!S_ISREG(about.st_mode)) {
+        free(opened);
+        close(fd);
+        return STATUS_CORRUPT;
+    }
     /* Readahead would bring blocks still to be written into the cache. Advice may be refused. */
     posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
     opened->name = name;

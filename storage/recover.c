@@ -74,6 +74,7 @@ struct work {
     struct hint_header hint_header;
     uint8_t *hint; /* the published one, if it is good */
     bool bad_hint; /* there is one, and it is not */
+    bool cut;      /* the segment is shorter than its hint says: what it lacks is damaged mail */
 };
 
 static struct medium_name name_of(enum medium_kind kind, uint32_t shard, uint32_t number)
@@ -97,8 +98,13 @@ static uint8_t *load_hint(struct recover *recover, struct medium_name segment, u
     struct medium *medium = recover->medium;
     struct medium_object *object;
     struct medium_name name = name_of(MEDIUM_HINT, segment.shard, segment.number);
-    if (medium->calls->open(medium, name, &object) != STATUS_OK)
+    enum status status = medium->calls->open(medium, name, &object);
+    if (status != STATUS_OK) {
+        *bad = status != STATUS_ABSENT;
+        if (*bad)
+            report(recover, true, segment.shard, segment.number, "its hint can't be opened", 1);
         return NULL;
+    }
     uint64_t bytes = medium->calls->size(object);
     uint8_t *hint = bytes >= HINT_HEADER_BYTES && bytes <= UINT32_MAX ? malloc(bytes) : NULL;
     bool good = hint &&
@@ -151,6 +157,10 @@ static enum status examine(struct recover *recover, uint32_t shard,
     if (recover->use_hints && segment->good)
         work->hint = load_hint(recover, name, segment->epoch, &work->hint_header, &work->bad_hint);
     if (work->hint) {
+        work->cut = work->hint_header.end_offset > segment->bytes;
+        if (work->cut)
+            report(recover, true, shard, segment->number, "it is shorter than its hint says",
+                   segment->bytes);
         segment->hinted = true;
         segment->first_lsn = work->hint_header.first_lsn;
         segment->end_lsn = work->hint_header.end_lsn;
@@ -230,7 +240,7 @@ static void report_segment(struct recover *recover, uint32_t shard, struct recov
         report(recover, false, shard, number, "a torn tail, never acknowledged", 1);
     log->stats.corrupt_batches += judged->missing;
     log->stats.corrupt_records += judged->bad_records;
-    log->stats.corrupt_headers += bad_header;
+    log->stats.corrupt_segments += bad_header;
     log->stats.torn_tails += judged->torn;
 }
 
@@ -242,11 +252,13 @@ static void absorb(struct recover *recover, uint32_t shard, struct recovered *lo
     log->stats.segments++;
     log->stats.bytes += segment->bytes;
     log->stats.corrupt_hints += work->bad_hint;
+    log->stats.corrupt_segments += work->cut;
     if (work->hint) {
         log->stats.hints++;
         log->stats.dead_bytes += work->hint_header.record_bytes;
         rebuild_add(recover->rebuild, shard, segment->number,
                     span_of(work->hint + HINT_HEADER_BYTES, work->hint_header.body_bytes));
+        report_segment(recover, shard, log, judged, segment->number);
         return;
     }
     complete_hint(&work->scan, segment);

@@ -278,7 +278,7 @@ struct store_stats {
     uint64_t live_bytes, dead_bytes; /* records */
     uint64_t mailboxes;              /* with at least one message */
     /* Found by recovery. */
-    uint64_t torn_tails, corrupt_batches, corrupt_records, corrupt_headers, corrupt_hints;
+    uint64_t torn_tails, corrupt_batches, corrupt_records, corrupt_segments, corrupt_hints;
 };
 
 /* Of one log (shard < store_shards_on_disk) as recovery found it. */
