@@ -150,8 +150,8 @@ static int object_open_for_writing(struct medium_file *file, struct medium_objec
 {
     char path[FILE_PATH_BYTES];
     struct stat ours, named;
-    if (object->write_fd >= 0)
-        return 0;
+    if (object->write_fd >= 0) /* without a name it is gone with the process */
+        return fstat(object->write_fd, &named) == 0 && named.st_nlink > 0 ? 0 : -ESTALE;
     file_name_path(object->name, path);
     int fd = openat(file->root, path, O_WRONLY | O_CLOEXEC | (file->direct ? O_DIRECT : 0));
     if (fd < 0)
@@ -242,15 +242,11 @@ static enum status file_open(struct medium *medium, struct medium_name name,
     if (fd < 0)
         return status_from_errno(errno);
     struct medium_object *opened = calloc(1, sizeof *opened);
-    if (!opened || fstat(fd, &about) < 0) {
+    bool known = fstat(fd, &about) == 0;
+    if (!opened || !known || !S_ISREG(about.st_mode)) {
         free(opened);
         close(fd);
-        return STATUS_IO;
-    }
-    if (!S_ISREG(about.st_mode)) {
-        free(opened);
-        close(fd);
-        return STATUS_CORRUPT;
+        return known && !S_ISREG(about.st_mode) ? STATUS_CORRUPT : STATUS_IO;
     }
     /* Readahead would bring blocks still to be written into the cache. Advice may be refused. */
     posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
