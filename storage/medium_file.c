@@ -238,15 +238,18 @@ static enum status file_open(struct medium *medium, struct medium_name name,
     char path[FILE_PATH_BYTES];
     struct stat about;
     file_name_path(name, path);
+    if (fstatat(file->root, path, &about, 0) < 0)
+        return status_from_errno(errno);
+    if (!S_ISREG(about.st_mode)) /* a pipe would keep us waiting */
+        return STATUS_CORRUPT;
     int fd = openat(file->root, path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return status_from_errno(errno);
     struct medium_object *opened = calloc(1, sizeof *opened);
-    bool known = fstat(fd, &about) == 0;
-    if (!opened || !known || !S_ISREG(about.st_mode)) {
+    if (!opened || fstat(fd, &about) < 0) {
         free(opened);
         close(fd);
-        return known && !S_ISREG(about.st_mode) ? STATUS_CORRUPT : STATUS_IO;
+        return STATUS_IO;
     }
     /* Readahead would bring blocks still to be written into the cache. Advice may be refused. */
     posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);

@@ -236,11 +236,13 @@ static void report_segment(struct recover *recover, uint32_t shard, struct recov
     bool bad_header = judged->scan->check == SEGMENT_BAD;
     if (bad_header)
         report(recover, true, shard, number, "its header is damaged", 1);
+    if (judged->scan->cut)
+        report(recover, true, shard, number, "it is cut short", judged->scan->bytes);
     if (judged->torn)
         report(recover, false, shard, number, "a torn tail, never acknowledged", 1);
     log->stats.corrupt_batches += judged->missing;
     log->stats.corrupt_records += judged->bad_records;
-    log->stats.corrupt_segments += bad_header;
+    log->stats.corrupt_segments += bad_header || judged->scan->cut;
     log->stats.torn_tails += judged->torn;
 }
 

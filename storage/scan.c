@@ -64,8 +64,11 @@ static bool header_at(struct scan *scan, uint64_t offset, struct batch_header *h
 {
     struct batch_place place = place_at(scan, offset);
     const uint8_t *block = window_at(scan, offset, MEDIUM_BLOCK_BYTES);
-    return block && batch_header_check(block, &place, header) &&
-           header->bytes <= scan->bytes - offset;
+    if (!block || !batch_header_check(block, &place, header))
+        return false;
+    bool whole = header->bytes <= scan->bytes - offset;
+    scan->cut = scan->cut || !whole;
+    return whole;
 }
 
 static void read_records(struct scan *scan, struct scan_batch *batch)
@@ -177,7 +180,9 @@ static bool is_blank(struct scan *scan)
 
 enum status scan_segment(struct scan *scan)
 {
-    scan->bytes = scan->medium->calls->size(scan->object) & ~(uint64_t)(MEDIUM_BLOCK_BYTES - 1);
+    scan->bytes = scan->medium->calls->size(scan->object);
+    scan->cut = scan->bytes % MEDIUM_BLOCK_BYTES != 0;
+    scan->bytes -= scan->bytes % MEDIUM_BLOCK_BYTES;
     scan->check = SEGMENT_BAD; /* without a header block it was cut short */
     for (int i = 0; i < 2 && scan->check != SEGMENT_GOOD; i++) {
         scan->window_bytes = 0;

@@ -13,7 +13,7 @@ import unittest
 import store_map
 from cases import FolderCase
 from mailrace import LONG, Server, message, run, without_trace
-from store_map import BATCH_BYTES, CHUNK, DELETION, MESSAGE, RECORD_BYTES, StoreMap
+from store_map import BATCH_BYTES, BLOCK, CHUNK, DELETION, MESSAGE, RECORD_BYTES, StoreMap
 from test_metrics import MetricsServer
 
 SEED = int(os.environ.get('MAILRACE_SEED', 4711))
@@ -222,6 +222,13 @@ class Files(DamageCase):
         cut = segment.batches[len(segment.batches) // 2].offset
         os.truncate(self.path(2), cut + 1000)
         self.check_segment(2, cut)
+
+    def test_cut_short_within_the_last_batches(self):
+        """Nothing behind it vouches for them, but no batch is begun where it has no room."""
+        batch = next(batch for batch in reversed(self.map.segments[self.last].batches)
+                     if batch.end > batch.offset + BLOCK)
+        os.truncate(self.path(self.last), batch.offset + BLOCK)
+        self.check_segment(self.last, batch.offset)
 
     def test_empty(self):
         os.truncate(self.path(1), 0)
