@@ -289,6 +289,8 @@ static uint64_t file_space_left(struct medium *medium)
     struct statvfs about;
     if (fstatvfs(file_of(medium)->root, &about) < 0)
         return 0;
+    if (about.f_blocks == 0) /* it has no limit, or keeps it to itself */
+        return UINT64_MAX;
     return (uint64_t)about.f_bavail * about.f_frsize;
 }
 

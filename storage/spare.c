@@ -90,6 +90,14 @@ static void step_failed(struct spare *spare, int error, uint64_t now_ns)
     spare_fail(spare, status_from_errno(error) == STATUS_FULL ? STATUS_FULL : STATUS_IO, now_ns);
 }
 
+/* After an attempt that had no room (and left nothing behind) it is asked first: the next one would
+ * take what there is, and others would go short, if only for a moment. */
+static bool is_hopeless(const struct spare *spare)
+{
+    return spare->failure == STATUS_FULL && spare->doomed == 0 &&
+           spare->medium->calls->space_left(spare->medium) < spare->bytes;
+}
+
 void spare_turn(struct spare *spare, uint64_t now_ns)
 {
     if (spare->under_way)
@@ -103,7 +111,10 @@ void spare_turn(struct spare *spare, uint64_t now_ns)
     case SPARE_FAILED:
         if (now_ns < spare->retry_ns)
             return;
-        start(spare, spare->doomed ? SPARE_DISCARDING : SPARE_PREPARING);
+        if (is_hopeless(spare))
+            spare_fail(spare, STATUS_FULL, now_ns);
+        else
+            start(spare, spare->doomed ? SPARE_DISCARDING : SPARE_PREPARING);
         return;
     case SPARE_NONE:
         start(spare, spare->doomed ? SPARE_DISCARDING : SPARE_PREPARING);

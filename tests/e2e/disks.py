@@ -10,6 +10,7 @@ import unittest
 
 CLONE_NEWNS = 0x20000
 MEGABYTE = 1 << 20
+MEMORY = '/dev/shm' if os.path.isdir('/dev/shm') else None  # images there do without a disk
 
 
 @functools.cache
@@ -30,7 +31,7 @@ class Disk:
     def __init__(self, test):
         if cannot_mount():
             raise unittest.SkipTest(cannot_mount())
-        self.folder = tempfile.mkdtemp(prefix='mailrace-')
+        self.folder = tempfile.mkdtemp(prefix='mailrace-', dir=MEMORY)
         test.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
         self.path = os.path.join(self.folder, 'disk')
         self.store = os.path.join(self.path, 'store')
@@ -84,9 +85,9 @@ class Tmpfs(Disk):
 class Ext4(Disk):
     """On a loop device: O_DIRECT, a journal, and real errors."""
 
-    def __init__(self, test, size, *flags, image_in=None):
+    def __init__(self, test, size, *flags):
         super().__init__(test)
-        self.image = os.path.join(image_in or self.folder, 'image')
+        self.image = os.path.join(self.folder, 'image')
         with open(self.image, 'wb') as file:
             file.truncate(size)
         subprocess.run(['mkfs.ext4', '-q', '-F', '-m0', *flags, self.image], check=True)

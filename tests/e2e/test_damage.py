@@ -12,12 +12,12 @@ import unittest
 
 import store_map
 from cases import FolderCase
+from disks import MEMORY
 from mailrace import LONG, Server, message, run, without_trace
 from store_map import BATCH_BYTES, BLOCK, CHUNK, DELETION, MESSAGE, RECORD_BYTES, StoreMap
 from test_metrics import MetricsServer
 
 SEED = int(os.environ.get('MAILRACE_SEED', 4711))
-SHM = '/dev/shm' if os.path.isdir('/dev/shm') else None
 
 
 def export(store, out):
@@ -42,7 +42,7 @@ class DamageCase(FolderCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.shelf = tempfile.mkdtemp(prefix='mailrace-', dir=SHM)
+        cls.shelf = tempfile.mkdtemp(prefix='mailrace-', dir=MEMORY)
         cls.addClassCleanup(shutil.rmtree, cls.shelf, ignore_errors=True)
         original = os.path.join(cls.shelf, 'original')
         with Server('--segment', '8M', store=original, shards=1) as server:

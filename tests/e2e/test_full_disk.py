@@ -1,11 +1,14 @@
 """Disks that are full, out of inodes, or suddenly read-only: new mail is refused for now, POP3 and
 deletions go on, what was acknowledged is there, and mail is taken again as soon as it can be."""
 import os
+import re
 import time
 
 from disks import MEGABYTE, Ext4, Tmpfs
 from load import FAILED, LoadCase
-from mailrace import LONG, Server, StartFailed, message, run, text_of, without_trace
+from mailrace import (LONG, Server, StartFailed, Wire, free_port, message, run, text_of,
+                      without_trace)
+from test_metrics import MetricsServer
 
 REFUSED, ACCEPTED = 452, 250
 RECOVERY_SECONDS = 30
@@ -107,14 +110,50 @@ class FullDisk(DiskCase):
 
     def test_no_room_to_begin_with(self):
         disk = Tmpfs(self, '1m')
-        server = self.server(disk)
+        server = MetricsServer('--segment', '8M', store=disk.store, shards=1)
+        self.addCleanup(server.close)
+        server.start()
         mail = message('no room')
         self.assertEqual(self.offer(server, mail), REFUSED)
+        for purpose in 'mail', 'deletions':
+            self.assertEqual(server.figures().sum('store_refused', purpose=purpose), 1)
         self.assertEqual(self.offer(server, mail, b' SIZE=999999999'), 552)
         self.assertEqual(server.count('full@example.test'), 0)
         disk.resize('40m')
         self.until_accepted(server, mail)
+        self.assertEqual(server.figures().sum('store_refused'), 0)
         self.assertEqual(server.count('full@example.test'), 1)
+
+    def test_long_messages_stay_in_step(self):
+        """Refused in the middle: the rest is read and forgotten, each recipient told by LMTP."""
+        disk, port = Tmpfs(self, '12m'), free_port()
+        server = self.server(disk, '--lmtp', f'127.0.0.1:{port}')
+        for lmtp in False, True:
+            with Wire(port if lmtp else server.smtp_port) as wire:
+                wire.command(b'LHLO client.test' if lmtp else b'EHLO client.test')
+                for mail in message('long', text_of(20 * MEGABYTE)), message('short'):
+                    wire.send(b'MAIL FROM:<>\r\nRCPT TO:<a@full.test>\r\nRCPT TO:<b@full.test>\r\n'
+                              b'DATA\r\n')
+                    self.assertEqual(wire.codes(4), [250, 250, 250, 354])
+                    wire.send(mail + b'.\r\nNOOP\r\n')
+                    self.assertEqual(wire.codes(3 if lmtp else 2),
+                                     [REFUSED] * (2 if lmtp else 1) + [250])
+        self.assertEqual(server.count('a@full.test'), 0)
+
+    def test_an_import_says_how_far_it_came(self):
+        disk = Tmpfs(self, '12m')
+        for number in range(9):
+            with open(self.path(f'{number}.eml'), 'wb') as file:
+                file.write(message(f'number {number}', text_of(MEGABYTE)))
+        result = run('store', 'import', disk.store, 'a@full.test', self.folder, '--segment', '8M')
+        self.assertEqual(result.returncode, 74, result.stderr)
+        imported = int(re.search(r'go on with --skip (\d+)', result.stderr)[1])
+        self.assertGreater(imported, 2)
+        disk.resize('40m')
+        result = run('store', 'import', disk.store, 'a@full.test', self.folder, '--segment', '8M',
+                     '--skip', imported)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertRegex(run('store', 'mailboxes', disk.store).stdout, r'^ *9 .* a@full\.test\n$')
 
     def test_no_room_for_the_store_itself(self):
         with self.assertRaisesRegex(StartFailed, 'exit 74: .*No space left|exit 74: .*no space'):
