@@ -60,9 +60,9 @@ class FullDisk(DiskCase):
     def check_brim(self, disk):
         """Everything is deleted, mailbox after mailbox, each a commit, while there is no room for
         one block; then mail is taken again, by the same process."""
-        ballast = [disk.take(36 * MEGABYTE)]
-        server = self.server(disk, segment='32M')
-        load = self.overfill(server, '--users', 1500, messages=14000)
+        ballast = [disk.take(20 * MEGABYTE)]
+        server = self.server(disk, segment='16M')
+        load = self.overfill(server, '--users', 900, messages=8500)
         ballast.append(disk.take())
         self.account(server, load, '--delete', '--connections', 1)
         self.assertEqual(self.offer(server, message('still full', text_of(1 << 17))), REFUSED)
@@ -81,10 +81,10 @@ class FullDisk(DiskCase):
         self.assertEqual(run('store', 'verify', disk.store).returncode, 0)
 
     def test_to_the_brim_on_tmpfs(self):
-        self.check_brim(Tmpfs(self, '110m'))
+        self.check_brim(Tmpfs(self, '62m'))
 
     def test_to_the_brim_on_ext4(self):
-        self.check_brim(Ext4(self, 120 * MEGABYTE))
+        self.check_brim(Ext4(self, 70 * MEGABYTE))
 
     def check_inodes(self, disk):
         """There is space, but no inode for the third segment."""
