@@ -18,6 +18,7 @@ static enum status take_ready(struct store_log *log, struct medium_name name, ui
         return status;
     if (spare->segment->bytes >= SEGMENT_FIRST_BATCH + 2ull * log->commit.batch_bytes) {
         spare->state = SPARE_READY;
+        spare->failure = STATUS_OK;
         return STATUS_OK;
     }
     segment_drop(spare->segment);
@@ -37,6 +38,7 @@ static enum status resume(struct store_log *log, struct fault *fault)
     commit->crc = commit->durable_crc = found->crc;
     commit->next_lsn = found->next_lsn;
     commit->spare.medium = log->medium;
+    commit->spare.failure = STATUS_AGAIN;
     commit->spare.bytes = options->segment_bytes;
     commit->spare.seed = options->seed;
     commit->spare.shard = log->shard;
@@ -130,8 +132,6 @@ enum status store_log_open(struct store_log **log, struct store *store, uint32_t
         store_turn(opened);
         medium->calls->poll(medium, opened->commit.flights > 0 || opened->commit.spare.under_way);
     }
-    if (opened->commit.state != COMMIT_RUNNING)
-        log_error("log %" PRIu32 " takes no mail: %s", shard, status_text(opened->commit.refusal));
     *log = opened;
     return STATUS_OK;
 }
@@ -151,7 +151,7 @@ bool store_turn(struct store_log *log)
 bool store_has_room(const struct store_log *log)
 {
     const struct commit *commit = &log->commit;
-    if (commit->refusal != STATUS_OK || commit->spare.failure != STATUS_OK)
+    if (commit_refusal(commit, COMMIT_MAIL) != STATUS_OK)
         return true; /* the answer will be no, but there will be one */
     return commit_room(commit) >= 2ull * log->chunk_bytes;
 }
