@@ -37,7 +37,7 @@ struct blast_options {
 
 struct blast_report {
     struct tally total;
-    double seconds; /* from the first connection to the last answer */
+    double seconds; /* from the schedule's start to the last answer and, open loop, its end */
     double cpu_seconds;
     double behind; /* open loop: the part of the scheduled messages, 0 to 1, that began more than
                     * 1 s late or not at all */

@@ -48,6 +48,7 @@ static const struct {
      .warning = true,
      .text = "fell behind: asked 800/s, got 500/s, 37 % of messages began more than 1 s late or"},
     {.rate = 510, .text = "asked 510/s, got 500/s over the whole run"},
+    {.rate = 490, .text = "asked 490/s, got 500/s: too few messages for a rate to be told"},
     {.interrupted = true, .warning = true, .text = "interrupted"},
     {.gave_up = true, .warning = true, .text = "gave up"},
     {.cpu_seconds = 7.3, .warning = true, .text = "the load generator was busy 91.2 % of the time"},
@@ -56,6 +57,7 @@ static const struct {
     {.gather_us = 50, .text = "replies were gathered for up to 50 µs"},
     {.seconds = 0.9, .text = "it lasted less than a second"},
     {.acked = 999, .text = "999 messages are too few for p99.9"},
+    {.acked = 1, .text = "1 message is too few for p99.9"},
 };
 
 enum { ROWS = sizeof rows / sizeof rows[0] };
