@@ -111,6 +111,9 @@ uint32_t blast_notes(const struct blast_options *options, const struct blast_rep
         note_schedule(&book, options, report);
     if (report->interrupted)
         note(&book, true, "interrupted: the figures are of what was done until then");
+    if (report->ledger_failed)
+        note(&book, true,
+             "the ledger could not be written: the load was ended, and lines are missing");
     if (report->gave_up)
         note(&book, true, "gave up: there was no connection to be had any more");
     note_trust(&book, options, report);

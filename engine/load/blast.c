@@ -316,7 +316,8 @@ enum status blast_run(const struct blast_options *options, blast_progress *progr
     free(blast.parts);
     if (blast.ledger != NULL) {
         struct fault ledger;
-        if (ledger_close(blast.ledger, &ledger) != STATUS_OK && status == STATUS_OK)
+        report->ledger_failed = ledger_close(blast.ledger, &ledger) != STATUS_OK;
+        if (report->ledger_failed && status == STATUS_OK)
             status = fault_set(fault, ledger.status, "%s", ledger.text);
     }
     timeline_close(&blast.timeline);

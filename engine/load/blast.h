@@ -47,6 +47,7 @@ struct blast_report {
     uint32_t connections; /* while it runs: that are up */
     bool interrupted;     /* by a signal */
     bool gave_up;         /* no connection was to be had any more */
+    bool ledger_failed;   /* it could not be written, which ends the load */
 };
 
 /* Called from the main thread a few times a second while load runs; NULL: not. */
