@@ -6,7 +6,7 @@
 #include "engine/shard_state.h"
 
 #define IDLE_PATIENCE_MS 3600000u
-#define QUIT_PATIENCE_MS 5000u
+#define LAST_PATIENCE_MS 5000u /* with a server that is not needed any more */
 
 static struct sender *sender_of(const struct session *session)
 {
@@ -274,10 +274,13 @@ static uint32_t patience_ms(const struct session *session)
 {
     const struct sender *sender = sender_of(session);
     uint32_t own = sender->generator->timeout_ms;
-    if (session->flags & SESSION_CONNECTING)
+    bool connecting = session->flags & SESSION_CONNECTING;
+    bool last = generator_has_ended(sender->generator) ||
+                (!connecting && smtp_client_awaits(&sender->client) == SMTP_CLIENT_QUIT);
+    if (last && own > LAST_PATIENCE_MS)
+        own = LAST_PATIENCE_MS;
+    if (connecting)
         return own;
-    if (smtp_client_awaits(&sender->client) == SMTP_CLIENT_QUIT)
-        own = own < QUIT_PATIENCE_MS ? own : QUIT_PATIENCE_MS;
     uint32_t protocol = smtp_client_patience_ms(&sender->client);
     if (protocol == 0)
         return IDLE_PATIENCE_MS;
@@ -312,6 +315,13 @@ static bool close(struct session *session)
     generator_closed(sender->generator, sender, connected);
     sender->call.session = NULL;
     return false;
+}
+
+void sender_hurry(struct sender *sender)
+{
+    struct session *session = sender->call.session;
+    if (session != NULL && !(session->flags & (SESSION_FINISHED | SESSION_GONE)))
+        set_patience(session);
 }
 
 #define SENDER_DOOR                                                                                \
