@@ -38,11 +38,12 @@ static enum status resume(struct store_log *log, struct fault *fault)
     commit->crc = commit->durable_crc = found->crc;
     commit->next_lsn = found->next_lsn;
     commit->spare.medium = log->medium;
-    commit->spare.failure = STATUS_AGAIN;
     commit->spare.bytes = options->segment_bytes;
     commit->spare.seed = options->seed;
     commit->spare.shard = log->shard;
     commit->spare.number = found->count > 0 ? found->segments[found->count - 1].number : 0;
+    if (log->medium->calls->space_left(log->medium) < options->segment_bytes)
+        commit->spare.failure = STATUS_AGAIN; /* what is kept for deletions is, until it is known */
     memcpy(commit->spare.store, log->store->identity.id, sizeof(commit->spare.store));
     struct medium_name name = {.kind = MEDIUM_SEGMENT, .shard = log->shard};
     if (found->tail != UINT32_MAX) {
