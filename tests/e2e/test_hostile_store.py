@@ -2,7 +2,10 @@
 is acknowledged is found again by the next start, or was taken away after it was."""
 import concurrent.futures
 import contextlib
+import glob
 import os
+import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -43,8 +46,8 @@ class HostileCase(LoadCase):
             self.assertLess(time.monotonic(), deadline)
             time.sleep(0.01)
 
-    def account(self, server, load, **expected):
-        return self.drain(f'pop3://127.0.0.1:{server.pop3_port}', load, **expected)
+    def account(self, server, load, *flags, **expected):
+        return self.drain(f'pop3://127.0.0.1:{server.pop3_port}', load, *flags, **expected)
 
     def check_takes(self, server):
         server.send(message('goes on'), 'new@example.test')
@@ -81,6 +84,39 @@ class Processes(HostileCase):
             started = [server for server in pool.map(start, servers) if server]
         self.assertEqual(len(started), 1)
         self.check_takes(started[0])
+
+
+    def test_the_clock_jumps(self):
+        """Back and forth under load, and back before a restart: nothing is lost, and what is
+        deleted stays deleted."""
+        library = next(iter(glob.glob('/usr/lib/*/faketime/libfaketimeMT.so.1')), None)
+        if not library:
+            self.skipTest('needs libfaketime')
+        clock = pathlib.Path(self.path('clock'))
+        clock.write_text('+0', encoding='ascii')
+        server = self.server(shards=2)
+        server.command[:0] = ['env', f'LD_PRELOAD={library}', 'FAKETIME_DONT_FAKE_MONOTONIC=1',
+                              f'FAKETIME_TIMESTAMP_FILE={clock}', 'FAKETIME_NO_CACHE=1']
+        server.start()
+        with self.load(server, code=FINE) as result:
+            for jump in '-1h', '+400d', '-10y', '+0':
+                clock.write_text(jump, encoding='ascii')
+                time.sleep(0.1)
+            load = result()
+        years = set(re.findall(r'"time": *"(\d+)-', self.tail(server)))
+        self.assertGreater(len(years), 1, 'the clock did jump')
+        server.kill()
+        clock.write_text('-30d', encoding='ascii')
+        server.start()
+        self.account(server, load, code=FINE)
+        self.account(server, load, '--delete')
+        server.kill()
+        server.start()
+        self.account(server, load, code=FAILED, fetched=0)
+
+    @staticmethod
+    def tail(server):
+        return run('store', 'tail', server.store, '--json').stdout
 
 
 class Files(HostileCase):
