@@ -66,8 +66,8 @@ struct store_options {
     uint32_t fetches_max;   /* messages being read at once per shard */
     uint64_t seed;          /* of ids and epochs: random in life, fixed in a simulation */
     struct index *index;    /* below the mailboxes (index.h); NULL: the store's own, in memory */
-    uint32_t delta_bytes;   /* of memory per shard for links that are not in the index yet: twice
-                               that while they are put there, and four times is no more mail */
+    uint32_t delta_bytes;   /* of memory per shard for links that are not in the index yet; as many
+                               wait while a run is written, and at twice as many mail waits, too */
     const struct clock *clock;
 };
 
