@@ -159,13 +159,15 @@ static void delete_link(struct rebuild *rebuild, uint32_t shard, struct span nam
         delta_sweep(mailbox);
     } else if (mailbox && delta_is_dead(mailbox, id)) {
         return;
-    } else if (find_in_base(rebuild, name, hash, id, &link)) {
-        delta_bury(owner->active, delta_obtain(owner->active, name, hash), &link);
     } else {
+        /* Also what the base has of the end of its coverage: when the message comes, a run on the
+         * way may have taken it out there. */
         if (link_shard(id) > shard &&
             link_lsn(id) >= coverage_upto(rebuild->coverage, hash, link_shard(id)))
             await_message(rebuild, hash, id);
-        return;
+        if (!find_in_base(rebuild, name, hash, id, &link))
+            return;
+        delta_bury(owner->active, delta_obtain(owner->active, name, hash), &link);
     }
     tallies_remove(owner->tallies, &link);
 }
