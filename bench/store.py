@@ -103,7 +103,8 @@ class Bench:
         try:
             server.wait(lambda: server.ready.is_set() and listens(port))
             before = cpu_ns(server.process.pid), index_cpu_seconds(server.process.pid)
-            subprocess.run([self.options.mailrace, "blast", f"smtp://127.0.0.1:{port}", "--messages",
+            target = f"smtp://127.0.0.1:{port}"
+            subprocess.run([self.options.mailrace, "blast", target, "--messages",
                             str(self.options.pair_messages), "--pipeline", "--connections", "200",
                             "--json", report], check=True, stdout=subprocess.DEVNULL,
                            stderr=subprocess.DEVNULL, timeout=600)
@@ -171,7 +172,8 @@ def report(options, figures):
                                f"{fill['index_bytes'] / MEBIBYTE:.0f} MiB"),
         ("start after kill -9", f"{restart['seconds']:.2f} s, {cold}"),
         ("memory, after the start", f"{restart['resident_bytes'] / MEBIBYTE:.0f} MiB"),
-        ("login of a maildrop, cold", f"median {logins['p50_ms']:.2f} ms, 99 % {logins['p99_ms']:.2f}"
+        ("login of a maildrop, cold", f"median {logins['p50_ms']:.2f} ms, "
+                                      f"99 % {logins['p99_ms']:.2f}"
                                       f" ms, of {logins['logins']}"),
     ]
     for name, key in (("rate", "rate"), ("CPU per message", "cpu_us")):
