@@ -152,13 +152,13 @@ enum status store_open(struct store **store, struct medium *medium, enum store_m
         opened->record_seed = identity_record_seed(&opened->identity);
         status = formats_check(medium, opened->identity.id, fault);
     }
+    if (status == STATUS_OK)
+        status = restore_store(opened, fault);
     if (status == STATUS_OK && mode == STORE_WRITE) {
         opened->catalog = catalog_open(opened->logs, opened->logs_count, options->shards);
         if (!opened->catalog)
             status = fault_set(fault, STATUS_SYSTEM, "out of memory");
     }
-    if (status == STATUS_OK)
-        status = restore_store(opened, fault);
     if (status == STATUS_OK)
         status = start_clerks(opened, fault);
     if (status != STATUS_OK) {
