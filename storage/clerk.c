@@ -34,6 +34,7 @@ static void hand_back(struct job *job)
 static void *clerk_run(void *argument)
 {
     struct clerk *clerk = argument;
+    pthread_setname_np(pthread_self(), "index");
     pthread_mutex_lock(&clerk->lock);
     for (;;) {
         struct job *job = pop(&clerk->jobs);

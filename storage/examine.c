@@ -67,15 +67,20 @@ static void remove_stale_hint(struct recover *recover, struct medium_name segmen
                                  examine_name(MEDIUM_HINT, segment.shard, segment.number));
 }
 
-/* The published hint if there is a good one, for free(). */
 uint8_t *examine_load_hint(struct recover *recover, struct medium_name segment, uint64_t epoch,
-                           struct hint_header *header)
+                           struct hint_header *header, bool *bad)
 {
     struct medium *medium = recover->medium;
     struct medium_object *object;
     struct medium_name name = examine_name(MEDIUM_HINT, segment.shard, segment.number);
-    if (medium->calls->open(medium, name, &object) != STATUS_OK)
+    enum status status = medium->calls->open(medium, name, &object);
+    if (status != STATUS_OK) {
+        *bad = status != STATUS_ABSENT;
+        if (*bad)
+            examine_report(recover, true, segment.shard, segment.number, "its hint can't be opened",
+                           1);
         return NULL;
+    }
     uint64_t bytes = medium->calls->size(object);
     uint8_t *hint = bytes >= HINT_HEADER_BYTES && bytes <= UINT32_MAX ? malloc(bytes) : NULL;
     bool good = hint &&
@@ -87,29 +92,31 @@ uint8_t *examine_load_hint(struct recover *recover, struct medium_name segment, 
         examine_report(recover, true, segment.shard, segment.number, "its hint fails the checks",
                        bytes);
         free(hint);
+        *bad = true;
         return NULL;
     }
     return hint;
 }
 
-/* Whether there is a good hint. Its body is checked only if it will be needed, and then read again:
- * the hints of a whole log may be more than memory. */
+/* Whether there is a good hint; `bad`: there is another one. Its body is checked only if it will be
+ * needed, and then read again: the hints of a whole log may be more than memory. */
 static bool check_hint(struct recover *recover, struct medium_name segment, uint64_t epoch,
-                       struct hint_header *header)
+                       struct hint_header *header, bool *bad)
 {
     struct medium *medium = recover->medium;
     struct medium_object *object;
     uint8_t bytes[HINT_HEADER_BYTES];
     struct medium_name name = examine_name(MEDIUM_HINT, segment.shard, segment.number);
-    if (medium->calls->open(medium, name, &object) != STATUS_OK)
-        return false;
-    bool good = medium_read_wait(medium, object, bytes, sizeof(bytes), 0) == sizeof(bytes) &&
-                hint_parse_header(span_of(bytes, sizeof(bytes)), medium->calls->size(object),
-                                  recover->store, segment.shard, segment.number, epoch, header);
-    medium->calls->close(medium, object);
+    bool good = false;
+    if (medium->calls->open(medium, name, &object) == STATUS_OK) {
+        good = medium_read_wait(medium, object, bytes, sizeof(bytes), 0) == sizeof(bytes) &&
+               hint_parse_header(span_of(bytes, sizeof(bytes)), medium->calls->size(object),
+                                 recover->store, segment.shard, segment.number, epoch, header);
+        medium->calls->close(medium, object);
+    }
     if (good && !examine_wants(recover, segment.shard, header->end_lsn))
         return true;
-    uint8_t *hint = examine_load_hint(recover, segment, epoch, header);
+    uint8_t *hint = examine_load_hint(recover, segment, epoch, header, bad);
     free(hint);
     return hint != NULL;
 }
@@ -150,8 +157,13 @@ enum status examine_segment(struct recover *recover, uint32_t shard,
     if (segment->compact)
         remove_stale_hint(recover, name);
     if (recover->use_hints && segment->good)
-        work->hinted = check_hint(recover, name, segment->epoch, &work->hint_header);
+        work->hinted =
+            check_hint(recover, name, segment->epoch, &work->hint_header, &work->bad_hint);
     if (work->hinted) {
+        work->cut = !segment->compact && work->hint_header.end_offset > segment->bytes;
+        if (work->cut)
+            examine_report(recover, true, shard, segment->number,
+                           "it is shorter than its hint says", segment->bytes);
         segment->hinted = true;
         segment->first_sequence = work->hint_header.first_sequence;
         segment->last_sequence = work->hint_header.last_sequence;

@@ -9,7 +9,9 @@ struct examined { /* what recovery holds of a segment until its log is judged */
     struct medium_object *object;
     struct scan scan;
     struct hint_header hint_header;
-    bool hinted; /* by one that is good */
+    bool hinted;   /* by one that is good */
+    bool bad_hint; /* there is one, and it is not */
+    bool cut;      /* the segment is shorter than its hint says: what it lacks is damaged mail */
 };
 
 static inline struct medium_name examine_name(enum medium_kind kind, uint32_t shard,
@@ -29,9 +31,9 @@ enum status examine_scan(struct recover *recover, struct examined *work, struct 
 
 /* Whether what the log says before `end_lsn` is needed for the index. */
 bool examine_wants(const struct recover *recover, uint32_t shard, uint64_t end_lsn);
-/* The published hint if there is a good one, for free(). */
+/* The published hint if there is a good one, for free(); `bad`: there is another one. */
 uint8_t *examine_load_hint(struct recover *recover, struct medium_name segment, uint64_t epoch,
-                           struct hint_header *header);
+                           struct hint_header *header, bool *bad);
 /* What an open segment holds, for contents_deinit. */
 struct contents examine_contents(struct recover *recover, struct medium_name name,
                                  const struct examined *work, enum contents_part want);

@@ -87,7 +87,7 @@ static void watch(struct store_log *log)
     struct flush *flush = &log->flush;
     const struct owner *owner = log->owner;
     bool was_behind = flush->behind;
-    bool behind = owner->frozen && owner->active->bytes / 4 >= log->store->options.delta_bytes;
+    bool behind = owner->frozen && owner->active->bytes / 2 >= log->store->options.delta_bytes;
     count(&log->store->stuck, &flush->stuck, behind && flush->retry_ns > 0);
     count(&log->store->behind, &flush->behind, behind);
     if (was_behind && !behind)

@@ -17,7 +17,7 @@ enum {
     CACHE_BYTES = 32 << 20,
     BLOCK_BYTES = 8 << 10,
     BLOOM_BITS = 10,
-    RUNS_MERGED_FROM = 6, /* so many files that overlap are made fewer */
+    RUNS_MERGED_FROM = 8, /* so many files that overlap are made fewer */
     READ_TRIES = 5,       /* a writer may remove a file that a reader is about to open */
 };
 
@@ -230,7 +230,6 @@ static void set_compaction(struct index_rocks *rocks)
     rocksdb_env_t *env = rocksdb_create_default_env();
     rocksdb_env_set_background_threads(env, 1);
     rocksdb_env_set_high_priority_background_threads(env, 1);
-    rocksdb_env_lower_thread_pool_cpu_priority(env);
     rocksdb_env_lower_thread_pool_io_priority(env);
     rocksdb_options_set_env(rocks->options, env);
     rocksdb_env_destroy(env);

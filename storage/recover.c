@@ -127,7 +127,7 @@ static void compare_hint(struct recover *recover, uint32_t shard,
 {
     struct medium_name name = examine_name(MEDIUM_SEGMENT, shard, segment->number);
     struct hint_header published;
-    uint8_t *bytes = examine_load_hint(recover, name, segment->epoch, &published);
+    uint8_t *bytes = examine_load_hint(recover, name, segment->epoch, &published, &work->bad_hint);
     struct span body = hint_body(&work->scan.hint);
     if (bytes && !span_equal(span_of(bytes + HINT_HEADER_BYTES, published.body_bytes), body))
         examine_report(recover, true, shard, segment->number, "its hint says something else",
@@ -144,12 +144,16 @@ static void report_segment(struct recover *recover, uint32_t shard, struct recov
     if (judged->bad_records > 0)
         examine_report(recover, true, shard, number, "records fail their checksums",
                        judged->bad_records);
-    if (judged->damaged && judged->missing == 0 && judged->bad_records == 0)
+    bool bad_header = judged->scan->check == SEGMENT_BAD;
+    if (bad_header)
         examine_report(recover, true, shard, number, "its header is damaged", 1);
+    if (judged->scan->cut)
+        examine_report(recover, true, shard, number, "it is cut short", judged->scan->bytes);
     if (judged->torn)
         examine_report(recover, false, shard, number, "a torn tail, never acknowledged", 1);
     log->stats.corrupt_batches += judged->missing;
     log->stats.corrupt_records += judged->bad_records;
+    log->stats.corrupt_segments += bad_header || judged->scan->cut;
     log->stats.torn_tails += judged->torn;
 }
 
@@ -159,12 +163,13 @@ static enum status absorb_hint(struct recover *recover, uint32_t shard,
     struct medium_name name = examine_name(MEDIUM_SEGMENT, shard, segment->number);
     struct contents contents = {.bytes = NULL};
     struct hint_header header = work->hint_header;
+    bool bad = false;
     if (!examine_wants(recover, shard, segment->end_lsn))
         return STATUS_OK;
     if (segment->compact)
         contents = examine_contents(recover, name, work, CONTENTS_ALL);
     else
-        contents.bytes = examine_load_hint(recover, name, segment->epoch, &header);
+        contents.bytes = examine_load_hint(recover, name, segment->epoch, &header, &bad);
     bool good = contents.bytes && contents.status == STATUS_OK; /* it was a moment ago */
     if (good)
         rebuild_add(recover->rebuild, shard, segment->number,
@@ -178,9 +183,11 @@ static enum status absorb(struct recover *recover, uint32_t shard, struct recove
                           uint32_t index, const struct chain_segment *judged, struct examined *work)
 {
     struct recovered_segment *segment = &log->segments[index];
-    segment->damaged = judged->bad_records > 0 || (!judged->hint && judged->damaged);
+    segment->damaged = judged->bad_records > 0 || work->cut || (!judged->hint && judged->damaged);
     log->stats.segments++;
     log->stats.bytes += segment->bytes;
+    log->stats.corrupt_hints += work->bad_hint;
+    log->stats.corrupt_segments += work->cut;
     if (work->hinted) {
         log->stats.hints++;
         report_segment(recover, shard, log, judged, segment->number);

@@ -69,8 +69,8 @@ struct store_options {
     uint32_t keep_messages; /* of a mailbox, the newest; older ones are deleted; 0: all are kept */
     uint64_t seed;          /* of ids and epochs: random in life, fixed in a simulation */
     struct index *index;    /* below the mailboxes (index.h); NULL: the store's own, in memory */
-    uint32_t delta_bytes;   /* of memory per shard for links that are not in the index yet: twice
-                               that while they are put there, and four times is no more mail */
+    uint32_t delta_bytes;   /* of memory per shard for links that are not in the index yet; as many
+                               wait while a run is written, and at twice as many mail waits, too */
     const struct clock *clock;
 };
 
@@ -308,7 +308,8 @@ struct store_stats {
     uint64_t bytes;                  /* of segments, as allocated */
     uint64_t messages, links;        /* live messages, and their copies in mailboxes */
     uint64_t live_bytes, dead_bytes; /* records */
-    uint64_t torn_tails, corrupt_batches, corrupt_records; /* found by recovery */
+    /* Found by recovery. */
+    uint64_t torn_tails, corrupt_batches, corrupt_records, corrupt_segments, corrupt_hints;
 };
 
 /* Of one log (shard < store_shards_on_disk) as recovery found it; what lives, and what is dead, as
@@ -323,11 +324,13 @@ struct store_counters {
     uint64_t compactions, segments_reclaimed; /* rewritten; given back whole */
     uint64_t reclaimed_bytes, expired; /* given back; messages deleted because of their age or
                                           number, counted in `expunged`, too */
+    uint64_t damaged;                  /* fetches that met damage */
     uint64_t staged_bytes, staged_bytes_peak;
     uint64_t delta_links, delta_bytes;    /* not in the index yet; the frozen ones not counted */
     uint64_t index_runs, index_failures;  /* written; tried in vain, and reads that failed */
     uint64_t index_reads, index_ns_total; /* of mailboxes, and how long logins waited for them */
     uint64_t commit_ns_total, commit_ns_max;
+    uint64_t refused[2];          /* 1: takes no mail, no deletions, for now */
     struct powers commit_ns;      /* of every batch, from its submission to its end */
     struct powers batch_messages; /* of durable batches that held any; their sum: `messages` */
 };

@@ -170,7 +170,9 @@ START_TEST(many_runs)
             size_t size = strlen(changes);
             if (drawn > 1)
                 continue;
-            snprintf(present[key], sizeof(present[key]), drawn ? "v%d" : "", run);
+            present[key][0] = 0;
+            if (drawn)
+                snprintf(present[key], sizeof(present[key]), "v%d", run);
             snprintf(changes + size, sizeof(changes) - size, "%sLmailbox%02d%s%s", size ? " " : "",
                      key, drawn ? "=" : "-", present[key]);
         }

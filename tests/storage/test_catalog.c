@@ -42,6 +42,7 @@ START_TEST(begins_with_what_was_found)
     ck_assert_uint_eq(look(1, 3)->first_lsn, 10); /* damaged: whatever is not its neighbours' */
     ck_assert_uint_eq(look(1, 3)->end_lsn, 20);
     ck_assert_uint_eq(look(2, 3)->end_lsn, UINT64_MAX); /* the log goes on in it */
+    free(seen.segments);
     catalog_copy(catalog, 1, &seen);
     ck_assert_uint_eq(seen.count, 0);
 }

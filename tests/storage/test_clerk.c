@@ -44,7 +44,8 @@ static void wake(void *context)
 
 static void open_all(bool threaded)
 {
-    worked = done = dropped = wakes = 0;
+    worked = done = dropped = 0;
+    wakes = 0;
     ck_assert_int_eq(clerk_init(&clerk, threaded), STATUS_OK);
     desk_init(&desk, wake, &wakes);
 }
