@@ -30,6 +30,7 @@ KINDS = (
     Kind('aged', AGED, 5, 100, '1-3', SIZES, 4),
     Kind('kept', KEPT, 15, 2, '1', ('mix:1k*70,4k*30',), 1),  # one connection: one order
     Kind('large', AGED, 1.5, 50, '1-2', (LARGE,), 2),  # about 5 % of the messages
+    Kind('listed', AGED, 5, 1600, '60-100', ('mix:1k*70,4k*30',), 2),  # fills the index
     Kind('bulky', FETCHED, 0.5, 20, '1-2', (LARGE,), 2),
 )
 

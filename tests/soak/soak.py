@@ -54,6 +54,7 @@ class Plan:
     sample_seconds: float
     lag_seconds: float      # for space to come back
     slack_seconds: float    # for a busy machine
+    busy: tuple             # figures that must move
     keep: int = 20
     shards: int = 2
     segment_bytes: int = 16 * MIB
@@ -64,12 +65,14 @@ class Plan:
 
 
 SHORT = Plan(load_seconds=19, blast_seconds=4, age_seconds=15, restarts=((5, False), (9, True)),
-             warm_up_seconds=4, window_seconds=3, rss_percent=25, sample_seconds=0.5,
-             lag_seconds=10, slack_seconds=4)
+             warm_up_seconds=8, window_seconds=4, rss_percent=50, sample_seconds=0.5,
+             lag_seconds=10, slack_seconds=4,
+             busy=('messages', 'expunged', 'expired', 'given_back'))
 LONG = Plan(load_seconds=1530, blast_seconds=20, age_seconds=120,
             restarts=((150, False), (300, True), (450, False), (600, True)),
             warm_up_seconds=90, window_seconds=60, rss_percent=5, sample_seconds=2,
-            lag_seconds=20, slack_seconds=10)
+            lag_seconds=20, slack_seconds=10,
+            busy=(*SHORT.busy, 'compactions', 'runs'))
 
 
 def check_lines(world):
@@ -160,7 +163,7 @@ def check_busy(world, watch):
     wanted = {name: world.judged[name] for name in
               ('fetched', 'parted', 'young', 'aged', 'kept', 'kept back', 'deleted in part',
                'accounted', 'lives')}
-    for name in ('messages', 'expunged', 'expired', 'given_back', 'runs'):
+    for name in world.plan.busy:
         wanted[name] = max((getattr(sample, name) for sample in watch.samples), default=0)
     print('#', ', '.join(f'{name} {count:.0f}' for name, count in wanted.items()))
     for name, count in wanted.items():
