@@ -43,10 +43,11 @@ class Load:
         self.path = f'{world.folder}/{self.name}.ledger'
         self.began, restarts = time.time(), world.restarts
         draw = random.Random(f'{world.seed}/{self.name}')
+        rate = kind.rate * (world.plan.large_pace if kind.sizes == (LARGE,) else 1)
         with world.started(
                 [program(), 'blast', f'smtp://127.0.0.1:{world.server.smtp_port}',
                  *WAYS[number % len(WAYS)], '--quiet', '--duration', f'{seconds}s', '--rate',
-                 str(kind.rate), '--connections', str(kind.connections), '--users',
+                 str(rate), '--connections', str(kind.connections), '--users',
                  str(kind.users), '--to', f'{self.name}-%d@example.test', '--recipients',
                  kind.recipients, '--size', kind.sizes[number % len(kind.sizes)], '--seed',
                  str(draw.randrange(1 << 32)), '--timeout', '30s', '--ledger', self.path]) as blast:
@@ -134,14 +135,17 @@ class World:
         return problems, counts
 
 
-def _account(world, load, promise, keep, until, *flags):
-    """Drains the load; what came after `until` tells nothing. True when it was judged."""
-    outcomes = load.outcomes(keep)
-    if not outcomes:
-        return False
-    with world.steady:
-        problems, counts = world.drain(load, outcomes, *flags)
-    if time.time() > until:
+def _account(world, load, promise, keep, until, *flags, patience=0):
+    """Drains the load; what came after `until` tells nothing. True when it was judged.
+    `patience`: so many seconds it may take to become true."""
+    outcomes, deadline = load.outcomes(keep), time.time() + patience
+    while outcomes:
+        with world.steady:
+            problems, counts = world.drain(load, outcomes, *flags)
+        if not problems or time.time() > deadline:
+            break
+        time.sleep(2)
+    if not outcomes or time.time() > until:
         return False
     for problem in problems[:5]:
         world.found(promise, f'{load.name}: {problem}')
@@ -185,7 +189,7 @@ def age(world, load):
     plan = world.plan
     _account(world, load, 'young', plan.keep, load.began + plan.age_seconds)
     time.sleep(max(0, load.ended + plan.age_seconds + plan.grace_seconds() - time.time()))
-    _account(world, load, 'aged', 0, float('inf'))
+    _account(world, load, 'aged', 0, float('inf'), patience=plan.patience_seconds)
 
 
 def keep_newest(world, load):

@@ -54,6 +54,8 @@ class Plan:
     sample_seconds: float
     lag_seconds: float      # for space to come back
     slack_seconds: float    # for a busy machine
+    patience_seconds: float # and more, for what has to happen, but need not yet
+    large_pace: float       # of large messages: a short soak has to fill segments, too
     busy: tuple             # figures that must move
     keep: int = 20
     shards: int = 2
@@ -66,13 +68,13 @@ class Plan:
 
 SHORT = Plan(load_seconds=19, blast_seconds=4, age_seconds=15, restarts=((5, False), (9, True)),
              warm_up_seconds=8, window_seconds=4, rss_percent=50, sample_seconds=0.5,
-             lag_seconds=10, slack_seconds=4,
-             busy=('messages', 'expunged', 'expired', 'given_back'))
+             lag_seconds=10, slack_seconds=4, patience_seconds=20,
+             large_pace=4, busy=('messages', 'expunged', 'expired', 'reclaimed'))
 LONG = Plan(load_seconds=1530, blast_seconds=20, age_seconds=120,
             restarts=((150, False), (300, True), (450, False), (600, True)),
             warm_up_seconds=90, window_seconds=60, rss_percent=5, sample_seconds=2,
-            lag_seconds=20, slack_seconds=10,
-            busy=(*SHORT.busy, 'compactions', 'runs'))
+            lag_seconds=20, slack_seconds=10, patience_seconds=30, large_pace=1,
+            busy=(*SHORT.busy, 'compactions', 'given_back', 'runs'))
 
 
 def check_lines(world):
