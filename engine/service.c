@@ -40,6 +40,7 @@ void service_options_default(struct service_options *options)
         .memory_bytes = 256u << 20,
         .segment_bytes = 256u << 20,
         .commit_depth = 1,
+        .gather_us = 100,
         .text_line_bytes_max = 1000,
         .durable = true,
     };
