@@ -1,6 +1,7 @@
 /* Addresses of a port as people write them. */
 #include "engine/net/dpdk/net_dpdk.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -9,15 +10,14 @@ void dpdk_options_default(struct dpdk_options *options)
     *options = (struct dpdk_options){.idle_us = DPDK_IDLE_US_DEFAULT};
 }
 
-/* A numeric address, without a port: brackets and a port make it one that is understood. */
 static bool parse_host(const char *host, union net_address *address)
 {
-    char text[NET_ADDRESS_TEXT_BYTES];
-    bool ipv6 = strchr(host, ':') != NULL;
-    if (host[strspn(host, "0123456789abcdefABCDEF.:")] != '\0')
-        return false;
-    int size = snprintf(text, sizeof text, ipv6 ? "[%s]:0" : "%s:0", host);
-    return size < (int)sizeof text && net_address_parse(text, address, NULL) == STATUS_OK;
+    memset(address, 0, sizeof *address);
+    if (inet_pton(AF_INET, host, &address->ipv4.sin_addr) == 1)
+        address->any.sa_family = AF_INET;
+    else if (inet_pton(AF_INET6, host, &address->ipv6.sin6_addr) == 1)
+        address->any.sa_family = AF_INET6;
+    return address->any.sa_family != 0;
 }
 
 static bool parse_bits(const char *digits, const union net_address *address, uint8_t *bits)

@@ -11,7 +11,9 @@
 struct module {
     int fd; /* stays open: its number is the copy's name to the loader */
     void *handle;
-    net_stack_opener *open;
+    /* its net_stack_open */
+    enum status (*open)(struct net **net, const struct net_stack_options *options,
+                        struct fault *fault);
 };
 
 /* SYSTEM with a line. Any thread, one at a time. */

@@ -13,7 +13,7 @@
 #include "engine/net/net.h"
 
 #define NET_STACK_ADDRESSES_MAX 8
-#define NET_STACK_KEPT_BYTES_DEFAULT (64u << 20)
+#define NET_STACK_KEPT_BYTES_DEFAULT (256u << 20)
 
 struct net_stack_address {
     union net_address address; /* its port is ignored */
@@ -35,10 +35,10 @@ struct net_stack_options {
     uint32_t shard;                /* of those; only shard 0 answers ARP, NDP and echo requests */
 };
 
-/* FULL: no memory. One net at a time in each copy of this code. */
-typedef enum status net_stack_opener(struct net **net, const struct net_stack_options *options,
-                                     struct fault *fault);
-net_stack_opener net_stack_open __attribute__((visibility("default"))) MUST_CHECK;
+/* FULL: no memory. One net at a time in each copy of this code, of which it is the only entry. */
+__attribute__((visibility("default"))) enum status
+net_stack_open(struct net **net, const struct net_stack_options *options,
+               struct fault *fault) MUST_CHECK;
 
 /* Whether `address` is one of these, whatever its port. */
 bool net_stack_has(const struct net_stack_address *addresses, unsigned count,

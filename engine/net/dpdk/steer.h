@@ -21,6 +21,7 @@ struct steer {
 
 extern const uint8_t steer_key[STEER_KEY_BYTES];
 
+/* For so many shards, more than 0. */
 void steer_init(struct steer *steer, uint32_t shards);
 
 /* Of the remote and local address (4 or 16 bytes each) and the ports, in network order. */

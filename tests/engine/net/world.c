@@ -67,12 +67,19 @@ static void open_sim(struct world *world, const struct world_options *options)
 #if WITH_DPDK
 static void open_lab(struct world *world, const struct world_options *options)
 {
-    world->lab = calloc(1, sizeof *world->lab);
-    ck_assert_ptr_nonnull(world->lab);
-    const struct net_stack_options mine[2] = {{.connections_max = options->connections_max}};
-    lab_open(world->lab, 1, mine);
-    world->server = world->lab->nets[0];
-    world->client = world->lab->nets[1];
+    struct lab *lab = calloc(1, sizeof *lab);
+    ck_assert_ptr_nonnull(lab);
+    const struct net_stack_options mine[2] = {
+        {.connections_max = options->connections_max, .kept_bytes = options->kept_bytes}};
+    world_open_lab(world, lab, mine);
+}
+
+void world_open_lab(struct world *world, struct lab *lab, const struct net_stack_options options[2])
+{
+    *world = (struct world){.backend = BACKEND_DPDK, .lab = lab, .turn_ns = LAB_TURN_NS};
+    lab_open(lab, 1, options);
+    world->server = lab->nets[0];
+    world->client = lab->nets[1];
 }
 
 static void close_lab_net(struct world *world, unsigned side)
@@ -88,7 +95,7 @@ static void close_lab(struct world *world)
 
 static void move_lab(struct world *world)
 {
-    world->lab->now_ns += LAB_TURN_NS;
+    world->lab->now_ns += world->turn_ns;
 }
 #else
 static void open_lab(struct world *world, const struct world_options *options)

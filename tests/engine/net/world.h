@@ -26,7 +26,7 @@
 enum backend { BACKEND_URING, BACKEND_SIM, BACKEND_DPDK, BACKENDS = BACKEND_DPDK + WITH_DPDK };
 
 struct world_options { /* zero: a default that suits most */
-    uint32_t connections_max, buffers, buffer_bytes;
+    uint32_t connections_max, buffers, buffer_bytes, kept_bytes;
 };
 
 struct world {
@@ -37,6 +37,7 @@ struct world {
     struct lab *lab; /* of the DPDK backend's TCP; NULL: another backend */
     struct clock clock;
     uint64_t now_ns;
+    uint64_t turn_ns;          /* how far a turn moves the lab's clock */
     union net_address address; /* where the server listens */
     bool polling, in_handler;
     uint64_t sent, released; /* buffers */
@@ -75,6 +76,11 @@ extern const struct net_handler accepting_handler;  /* context: struct sides */
 
 void world_open(struct world *world, enum backend backend, const struct world_options *options);
 void world_close(struct world *world);
+#if WITH_DPDK
+/* In this lab, which the world takes over: one of calloc's, closed. */
+void world_open_lab(struct world *world, struct lab *lab,
+                    const struct net_stack_options options[2]);
+#endif
 void world_close_client(struct world *world);
 void world_close_server(struct world *world);
 

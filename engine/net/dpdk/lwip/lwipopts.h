@@ -61,12 +61,12 @@
 #define TCP_LISTEN_BACKLOG 0 /* stack_listener.c keeps the bounds */
 #define LWIP_TCP_PCB_NUM_EXT_ARGS 1
 #define SO_REUSE 1
-#define TCP_TMR_INTERVAL 50          /* ms: acknowledgements wait at most as long, */
-#define LWIP_TCP_RTO_TIME 1000       /* and repeats twice it at least; RFC 6298 section 2.1 */
-#define TCP_MSL 2000UL               /* ms */
-#define TCP_KEEPIDLE_DEFAULT 60000UL /* ms */
-#define TCP_KEEPINTVL_DEFAULT 10000UL
-#define TCP_KEEPCNT_DEFAULT 6U
+#define TCP_TMR_INTERVAL 50           /* ms: acknowledgements wait at most as long, */
+#define LWIP_TCP_RTO_TIME 1000        /* and repeats twice it at least; RFC 6298 section 2.1 */
+#define TCP_MSL 2000UL                /* ms */
+#define TCP_KEEPIDLE_DEFAULT 120000UL /* ms */
+#define TCP_KEEPINTVL_DEFAULT 15000UL
+#define TCP_KEEPCNT_DEFAULT 8U
 
 #define MEM_ALIGNMENT 8
 #define MEM_LIBC_MALLOC 1
@@ -74,21 +74,28 @@
 #define mem_clib_malloc stack_memory_take
 #define mem_clib_calloc stack_memory_take_zeroed
 #define mem_clib_free stack_memory_give
+/* stack_memory.h */
 void *stack_memory_take(size_t size);
+/* stack_memory.h */
 void *stack_memory_take_zeroed(size_t count, size_t size);
+/* stack_memory.h */
 void stack_memory_give(void *block);
 
 #define LWIP_SUPPORT_CUSTOM_PBUF 1
 #define LWIP_CHECKSUM_CTRL_PER_NETIF 1
 #define LWIP_CHKSUM stack_checksum
+/* RFC 1071, of a run of bytes (stack_checksum.c). */
 uint16_t stack_checksum(const void *data, int size);
 
 struct netif;
 struct ip6_addr;
 struct ip_addr;
+/* Where the numbers of a connection begin, RFC 6528 (net_stack.c). */
 uint32_t stack_sequence(const struct ip_addr *local, uint16_t local_port,
                         const struct ip_addr *remote, uint16_t remote_port);
+/* The way to other networks, NULL: none (stack_interface.c). */
 const struct ip6_addr *stack_gateway6(struct netif *netif, const struct ip6_addr *to);
+/* From the net's secret seed (net_stack.c). */
 uint32_t stack_random(void);
 #define LWIP_HOOK_TCP_ISN(local, local_port, remote, remote_port)                                  \
     stack_sequence(local, local_port, remote, remote_port)
