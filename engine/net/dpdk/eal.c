@@ -11,17 +11,13 @@
 #include <stdio.h>
 #include <string.h>
 
-struct last_line {
-    char text[200];
-};
-
 static ssize_t listen_to(void *cookie, const char *text, size_t size)
 {
-    struct last_line *line = cookie;
+    char *line = cookie;
     size_t length = strcspn(text, "\n");
     length = length < size ? length : size;
     if (length > 0)
-        snprintf(line->text, sizeof line->text, "%.*s", (int)length, text);
+        snprintf(line, EAL_LINE_BYTES, "%.*s", (int)length, text);
     return (ssize_t)size;
 }
 
@@ -41,14 +37,14 @@ static FILE *open_stream(void *cookie, cookie_write_function_t *write)
     return stream;
 }
 
-static enum status explain(const struct last_line *line, int error, struct fault *fault)
+static enum status explain(const char *line, int error, struct fault *fault)
 {
     enum status status = error == EACCES || error == EPERM ? STATUS_DENIED : STATUS_SYSTEM;
-    const char *text = line->text[0] ? line->text : rte_strerror(error);
+    const char *text = line[0] ? line : rte_strerror(error);
     return fault_set(fault, status, "--io dpdk: %s: %s", text, eal_words_advice(text));
 }
 
-enum status eal_start(const char *arguments, struct fault *fault)
+enum status eal_start(const char *arguments, char said[EAL_LINE_BYTES], struct fault *fault)
 {
     struct eal_words words;
     int processor = sched_getcpu();
@@ -56,8 +52,8 @@ enum status eal_start(const char *arguments, struct fault *fault)
                                         processor >= 0 ? (unsigned)processor : 0);
     if (wrong)
         return fault_set(fault, STATUS_USAGE, "--dpdk-args: %s", wrong);
-    struct last_line line = {0};
-    FILE *stream = open_stream(&line, listen_to);
+    said[0] = '\0';
+    FILE *stream = open_stream(said, listen_to);
     if (!stream)
         return fault_set(fault, STATUS_SYSTEM, "--io dpdk: no memory");
     /* the environment pins the thread that starts it */
@@ -69,7 +65,7 @@ enum status eal_start(const char *arguments, struct fault *fault)
     fflush(stream);
     rte_openlog_stream(started >= 0 ? open_stream(NULL, pass_on) : NULL);
     fclose(stream);
-    return started >= 0 ? STATUS_OK : explain(&line, rte_errno, fault);
+    return started >= 0 ? STATUS_OK : explain(said, rte_errno, fault);
 }
 
 void eal_stop(void)

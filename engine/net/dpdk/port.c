@@ -310,8 +310,12 @@ static int start(struct port *port)
     return 0;
 }
 
-static uint16_t least(uint32_t shards, uint16_t queues)
+/* More than one only where the port spreads connections itself: others have queues that may lead
+ * nowhere, as those of memif when the other end has fewer. */
+static uint16_t queues_wanted(const struct port *port, const struct rte_eth_dev_info *info,
+                              uint16_t queues)
 {
+    uint32_t shards = info->flow_type_rss_offloads != 0 ? port->steer->shards : 1;
     return (uint16_t)(shards < queues ? shards : queues);
 }
 
@@ -324,8 +328,8 @@ static enum status open_device(struct port *port, struct fault *fault)
         error = rte_eth_dev_get_mtu(port->number, &mtu);
     if (error != 0)
         return refuse(fault, "the port does not say what it is", error);
-    port->receivers = least(port->steer->shards, info.max_rx_queues);
-    port->transmitters = least(port->steer->shards, info.max_tx_queues);
+    port->receivers = queues_wanted(port, &info, info.max_rx_queues);
+    port->transmitters = queues_wanted(port, &info, info.max_tx_queues);
     if (port->receivers == 0 || port->transmitters == 0)
         return fault_set(fault, STATUS_SYSTEM, "--io dpdk: the port has no queues");
     error = configure(port, &info);
@@ -337,7 +341,9 @@ static enum status open_device(struct port *port, struct fault *fault)
                          "vm.nr_hugepages), or --dpdk-args '--no-huge -m 512 …'");
     error = start(port);
     if (error != 0)
-        return refuse(fault, "the port can't be started", error);
+        return fault_set(fault, STATUS_NETWORK,
+                         "--io dpdk: the port can't be started: %s: is the other end there?",
+                         rte_strerror(-error));
     snprintf(port->text, sizeof port->text, "%s, %u queue%s, MTU %u", info.driver_name,
              port->receivers, port->receivers == 1 ? "" : "s", mtu);
     return STATUS_OK;
@@ -346,17 +352,16 @@ static enum status open_device(struct port *port, struct fault *fault)
 enum status port_open(struct port **opened, const char *arguments, uint32_t number,
                       const struct steer *steer, struct fault *fault)
 {
-    enum status status = eal_start(arguments, fault);
+    char said[EAL_LINE_BYTES];
+    enum status status = eal_start(arguments, said, fault);
     if (status != STATUS_OK)
         return status;
     if (number > UINT16_MAX || !rte_eth_dev_is_valid_port((uint16_t)number)) {
-        unsigned count = rte_eth_dev_count_avail();
         eal_stop();
         return fault_set(fault, STATUS_CONFIG,
-                         "--io dpdk: there is no port %u, but %u of them: name a device, as in "
-                         "--dpdk-args '--vdev=net_memif0,…', or bind a card "
-                         "(docs/KERNEL-BYPASS.md)",
-                         number, count);
+                         "--io dpdk: there is no port %u%s%s: name a device, as in --dpdk-args "
+                         "'--vdev=net_memif0,…', or bind a card (docs/KERNEL-BYPASS.md)",
+                         number, said[0] ? ": " : "", said);
     }
     struct port *port = calloc(1, sizeof *port);
     if (!port) {
