@@ -4,7 +4,8 @@
  * power cut.
  *
  *   faults                                every operation of the histories: TAP, one test per fault
- *   faults --history N --fault F --operation M [--state S]   as a failure names it */
+ *   faults --history N --fault F --operation M [--state S]   as a failure names it
+ *   faults --first                        ends at the first failure */
 #include "tests/crash/proof.h"
 
 #include <inttypes.h>
@@ -93,29 +94,43 @@ static void run(struct job *job, uint64_t stride)
 
 static const struct {
     uint64_t history, stride;
-} plans[] = {{0, 1}, {7, 1}, {3, 3}, {5, 3}, {1, 7}, {2, 7}, {4, 11}, {9, 7}, {16, 7}};
+} plans[] = {{0, 1}, {7, 1}, {3, 1},  {5, 1},  {1, 3},  {2, 3},
+             {4, 5}, {9, 3}, {10, 3}, {12, 3}, {15, 5}, {16, 5}};
 
-int main(int argc, char **argv)
+struct request {
+    bool one, alone; /* failure is enough; fault only */
+    uint64_t state;
+};
+
+static bool parse(int argc, char **argv, struct request *request, struct job *job)
 {
-    struct job *job =
-        mmap(NULL, sizeof(*job), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    uint64_t state = 0;
-    if (job == MAP_FAILED)
-        return 71;
-    for (int i = 1; i + 1 < argc; i += 2) {
+    for (int i = 1; i < argc; i++) {
+        request->one = request->one || strcmp(argv[i], "--first") == 0;
+        if (i + 1 == argc)
+            break;
         if (strcmp(argv[i], "--history") == 0)
             job->history = strtoull(argv[i + 1], NULL, 10);
         if (strcmp(argv[i], "--operation") == 0)
             job->operation = strtoull(argv[i + 1], NULL, 10);
         if (strcmp(argv[i], "--state") == 0)
-            state = strtoull(argv[i + 1], NULL, 10);
+            request->state = strtoull(argv[i + 1], NULL, 10);
         for (unsigned f = 1; f < FAULTS; f++)
             if (strcmp(argv[i], "--fault") == 0 && strcmp(argv[i + 1], fault_names[f]) == 0)
                 job->fault = (enum kernel_fault)f;
     }
-    if (argc > 1) {
+    return job->fault != FAULT_NONE;
+}
+
+int main(int argc, char **argv)
+{
+    struct job *job =
+        mmap(NULL, sizeof(*job), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct request request = {.state = 0};
+    if (job == MAP_FAILED)
+        return 71;
+    if (parse(argc, argv, &request, job)) {
         job->verbose = true;
-        prove(job, state);
+        prove(job, request.state);
         return job->failures > 0;
     }
     printf("1..%d\n", FAULTS - 1);
@@ -125,6 +140,8 @@ int main(int argc, char **argv)
             job->history = plans[i].history;
             job->operation = 0;
             run(job, plans[i].stride);
+            if (request.one && job->failures > 0)
+                return 1;
         }
         printf("%sok %u - %s: %" PRIu64 " faults, %" PRIu64 " states\n",
                job->failures ? "not " : "", f, fault_names[f], job->hits, job->states);

@@ -77,10 +77,12 @@ static bool fail(struct work *work, const char *text)
 static bool boot_and_check(struct work *work, struct machine *machine, const struct truth *truth)
 {
     char text[TRUTH_TEXT_BYTES], line[TRUTH_TEXT_BYTES];
+    bool fair = work->proof->liar == SYNC_PURPOSES;
     machine_look(machine, &work->view, machine_boot(machine));
-    if (!truth_check(truth, &work->view, WEATHER_FAIR, text))
+    work->proof->alarms += work->view.alarms > 0 || work->view.fault[0];
+    if (!truth_check(truth, &work->view, fair ? WEATHER_FAIR : WEATHER_LIED, text))
         return fail(work, text);
-    if (work->number % VERIFICATIONS == 0 && machine_verify(machine, line) != STATUS_OK) {
+    if (fair && work->number % VERIFICATIONS == 0 && machine_verify(machine, line) != STATUS_OK) {
         snprintf(text, sizeof(text), "store verify, without damage: %.150s", line);
         return fail(work, text);
     }
@@ -207,7 +209,7 @@ static void check_states(struct work *work, const struct walker *walker, const s
             if (!proof->only || proof->only == work->number) {
                 proof->at(proof->context, proof->history, work->number);
                 proof->states++;
-                if (work->number % SECOND_LIVES == 0)
+                if (work->number % SECOND_LIVES == 0 && proof->liar == SYNC_PURPOSES)
                     check_and_live_on(work, image, truth);
                 else
                     check_image(work, image, truth);
@@ -229,11 +231,12 @@ static void prove_history(struct work *work)
     proof->hit = work->history.hit;
     if (work->history.wrong[0])
         fail(work, work->history.wrong);
+    bool wanted = proof->kernel.fault == FAULT_NONE || proof->hit;
     uint64_t moments = proof->sample ? work->history.journal.count / proof->sample + 1 : 1;
     struct random random = {.state = proof->history ^ proof->kernel.fault_operation << 32};
     walker_init(&walker, &work->history.journal, work->history.start, proof->liar);
     truth_init(truth, &work->history.letters);
-    for (const struct event *event; !stopped(work) && (event = walker_step(&walker));) {
+    for (const struct event *event; wanted && !stopped(work) && (event = walker_step(&walker));) {
         if (event->kind == EVENT_NOTE)
             truth_take(truth, &event->note);
         if (random_below(&random, moments) == 0)
@@ -302,7 +305,7 @@ void proof_run(struct proof *proof)
     struct work *work = calloc(1, sizeof(*work));
     INVARIANT(work);
     work->proof = proof;
-    proof->states = proof->failures = 0;
+    proof->states = proof->failures = proof->alarms = 0;
     if (proof->history % PROOF_KINDS < HISTORY_KINDS)
         prove_history(work);
     else

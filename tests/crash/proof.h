@@ -26,6 +26,7 @@ struct proof {
     void *context;
     /* Found. */
     uint64_t states; /* checked, no two alike */
+    uint64_t alarms; /* states in which the store has said that something is wrong */
     uint64_t failures;
     uint64_t operations; /* of the history, and whether the fault was met */
     bool hit;

@@ -139,11 +139,42 @@ static bool check_ids(struct check *check)
     return true;
 }
 
+static bool is_lost(const struct check *check, uint32_t number)
+{
+    const struct truth *truth = check->truth;
+    for (const char *name = truth->letters->items[number].mailboxes; *name; name++)
+        if (truth->fates[number] == FATE_STORED && !check->seen[number][*name - 'a'] &&
+            truth->deletions[number][*name - 'a'] == DELETION_NONE)
+            return true;
+    return false;
+}
+
+static bool is_seen_at_all(const struct check *check, uint32_t number)
+{
+    for (uint32_t i = 0; i < TRUTH_MAILBOXES; i++)
+        if (check->seen[number][i])
+            return true;
+    return false;
+}
+
+/* Without an alarm nothing of a log is there behind what is lost. */
+static bool check_ends(struct check *check)
+{
+    const struct letters *letters = check->truth->letters;
+    for (uint32_t i = 0; i < letters->count; i++)
+        for (uint32_t j = 0; is_lost(check, i) && j < letters->count; j++)
+            if (letters->items[j].id > letters->items[i].id &&
+                letters->items[j].id >> ID_SHARD_SHIFT == letters->items[i].id >> ID_SHARD_SHIFT &&
+                is_seen_at_all(check, j))
+                return complain(check, "message %u is lost before message %u, in silence", i, j);
+    return true;
+}
+
 bool truth_check(const struct truth *truth, const struct view *view, enum truth_weather weather,
                  char text[TRUTH_TEXT_BYTES])
 {
     struct check check = {.truth = truth, .view = view, .weather = weather, .text = text};
-    check.excused = weather == WEATHER_BLIND || (weather == WEATHER_DAMAGED && view->alarms > 0);
+    check.excused = weather == WEATHER_LIED || (weather == WEATHER_DAMAGED && view->alarms > 0);
     if (view->fault[0])
         return weather != WEATHER_FAIR || complain(&check, "the store: %.150s", view->fault);
     if (view->alarms > 0 && weather == WEATHER_FAIR)
@@ -156,6 +187,8 @@ bool truth_check(const struct truth *truth, const struct view *view, enum truth_
     for (uint32_t i = 0; i < truth->letters->count; i++)
         if (!check_letter(&check, i))
             return false;
+    if (weather == WEATHER_LIED && view->alarms == 0 && !check_ends(&check))
+        return false;
     return check_ids(&check);
 }
 

@@ -78,7 +78,8 @@ enum truth_weather {
     WEATHER_FAIR,    /* nothing: no alarm may be raised, all must be there */
     WEATHER_DAMAGED, /* bytes went bad: the store may refuse, or raise an alarm and miss something,
                         but must never show anything wrong */
-    WEATHER_BLIND,   /* bytes that nothing vouches for went bad: it need not even name it */
+    WEATHER_LIED,    /* a sync has lied: the end of a log may be gone without a word, its middle
+                        only with an alarm */
 };
 
 /* True when the view is in keeping with the promises; else one line says why it is not. */
