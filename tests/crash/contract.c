@@ -10,10 +10,11 @@
 #define OBJECTS_MAX 16u
 #define BYTES_MAX 16384u
 
-enum action { PREPARE, ADOPT, WRITE, PUBLISH, REMOVE, ACTIONS };
+enum action { PREPARE, ADOPT, WRITE, WATCHED_WRITE, PUBLISH, REMOVE, ACTIONS };
 
 struct operation {
     enum action action;
+    uint32_t number; /* 1, 2, … */
     struct medium_name name;
     uint32_t size;
     uint64_t offset;
@@ -81,6 +82,7 @@ static void apply(struct content *content, const struct operation *operation)
         object_of(content, spare)->name = operation->name;
         break;
     case WRITE:
+    case WATCHED_WRITE:
         memcpy(object_of(content, operation->name)->bytes + operation->offset, operation->bytes,
                operation->size);
         break;
@@ -131,7 +133,8 @@ static uint32_t blocks(struct random *random, uint32_t most)
 static bool draw_operation(const struct content *content, uint32_t number, struct random *random,
                            struct operation *operation)
 {
-    *operation = (struct operation){.action = (enum action)random_below(random, ACTIONS)};
+    *operation =
+        (struct operation){.action = (enum action)random_below(random, ACTIONS), .number = number};
     switch (operation->action) {
     case PREPARE:
         operation->name = spare;
@@ -141,6 +144,7 @@ static bool draw_operation(const struct content *content, uint32_t number, struc
         operation->name = (struct medium_name){.kind = MEDIUM_SEGMENT, .number = number};
         return object_in(content, spare) != NULL;
     case WRITE:
+    case WATCHED_WRITE:
         if (!find_kind(content, MEDIUM_SEGMENT, random, &operation->name))
             return false;
         set_bytes(operation,
@@ -159,9 +163,67 @@ static bool draw_operation(const struct content *content, uint32_t number, struc
     }
 }
 
-static int64_t execute(struct medium *medium, const struct operation *operation)
+static struct medium *open_medium(struct ring *ring, bool read_only)
+{
+    struct medium_file_options options = {.create = !read_only, .durable = true};
+    struct medium *medium;
+    struct fault fault;
+    kernel_ring_init(ring);
+    enum status status = medium_file_open(&medium, ring, FOLDER, &options, &fault);
+    INVARIANT(status == STATUS_OK);
+    status = medium->calls->fence(medium, read_only, &fault);
+    INVARIANT(status == STATUS_OK);
+    return medium;
+}
+
+static struct medium_object *open_object(struct medium *medium, struct medium_name name)
 {
     struct medium_object *object;
+    enum status status = medium->calls->open(medium, name, &object);
+    INVARIANT(status == STATUS_OK);
+    return object;
+}
+
+/* Somebody else may read what is being written before it is durable; what was read is durable once
+ * the reader has synced it. */
+struct watched {
+    struct medium_op op; /* first */
+    bool is_over;
+};
+
+static void watched_done(struct medium_op *op)
+{
+    ((struct watched *)op)->is_over = true;
+}
+
+static int64_t write_watched(struct medium *medium, struct medium_object *object,
+                             const struct operation *operation)
+{
+    struct watched watched = {.op.done = watched_done};
+    struct ring ring;
+    struct medium *reader = open_medium(&ring, true);
+    struct medium_object *read = open_object(reader, operation->name);
+    uint8_t *bytes = malloc(operation->size);
+    INVARIANT(bytes);
+    medium_write(medium, object, operation->bytes, operation->size, operation->offset, &watched.op);
+    for (bool seen = false; !watched.is_over && !seen;) {
+        medium->calls->poll(medium, false);
+        medium_read_wait(reader, read, bytes, operation->size, operation->offset);
+        seen = memcmp(bytes, operation->bytes, operation->size) == 0;
+    }
+    int64_t result = medium_sync_wait(reader, read);
+    if (result >= 0)
+        journal_note(kernel_current()->journal, CONTRACT_ENDED, operation->number, 0);
+    while (!watched.is_over)
+        medium->calls->poll(medium, true);
+    reader->calls->deinit(reader);
+    kernel_ring_deinit(&ring);
+    free(bytes);
+    return watched.op.result;
+}
+
+static int64_t execute(struct medium *medium, const struct operation *operation)
+{
     switch (operation->action) {
     case PREPARE:
         return medium_prepare_wait(medium, 0, operation->size);
@@ -174,25 +236,13 @@ static int64_t execute(struct medium *medium, const struct operation *operation)
     default:
         break;
     }
-    if (medium->calls->open(medium, operation->name, &object) != STATUS_OK)
-        return -1;
-    int64_t result =
-        medium_write_wait(medium, object, operation->bytes, operation->size, operation->offset);
+    struct medium_object *object = open_object(medium, operation->name);
+    int64_t result = operation->action == WATCHED_WRITE
+                         ? write_watched(medium, object, operation)
+                         : medium_write_wait(medium, object, operation->bytes, operation->size,
+                                             operation->offset);
     medium->calls->close(medium, object);
     return result;
-}
-
-static struct medium *open_medium(struct ring *ring)
-{
-    struct medium_file_options options = {.create = true, .durable = true};
-    struct medium *medium;
-    struct fault fault;
-    kernel_ring_init(ring);
-    enum status status = medium_file_open(&medium, ring, FOLDER, &options, &fault);
-    INVARIANT(status == STATUS_OK);
-    status = medium->calls->fence(medium, false, &fault);
-    INVARIANT(status == STATUS_OK);
-    return medium;
 }
 
 struct contract *contract_open(uint64_t seed, const struct kernel_options *options)
@@ -204,7 +254,7 @@ struct contract *contract_open(uint64_t seed, const struct kernel_options *optio
     INVARIANT(contract);
     contract->options = *options;
     struct kernel *kernel = kernel_open(image, &contract->journal, options);
-    struct medium *medium = open_medium(&ring);
+    struct medium *medium = open_medium(&ring, false);
     for (uint32_t i = 0; i < CONTRACT_OPERATIONS; i++) {
         struct operation *operation = &contract->operations[i];
         contract->contents[i + 1] = contract->contents[i];
@@ -263,7 +313,7 @@ static void read_all(const struct contract *contract, const struct image *image,
     struct journal journal = {.count = 0};
     struct ring ring;
     struct kernel *kernel = kernel_open(image, &journal, &contract->options);
-    struct reader reader = {.medium = open_medium(&ring), .found = found};
+    struct reader reader = {.medium = open_medium(&ring, false), .found = found};
     enum status status = reader.medium->calls->list(reader.medium, visit, &reader, NULL);
     INVARIANT(status == STATUS_OK);
     kernel_kill(kernel);
@@ -295,7 +345,8 @@ static bool check_name(const struct contract *contract, const struct content *fo
     uint32_t size = 0;
     if (under_way && under_way->action == PREPARE && name.kind == MEDIUM_SPARE)
         return true;
-    if (under_way && under_way->action == WRITE && same_name(under_way->name, name)) {
+    if (under_way && (under_way->action == WRITE || under_way->action == WATCHED_WRITE) &&
+        same_name(under_way->name, name)) {
         from = under_way->offset;
         size = under_way->size;
     }

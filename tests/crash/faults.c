@@ -21,7 +21,8 @@
 static const char *const fault_names[FAULTS] = {[FAULT_EIO] = "eio",
                                                 [FAULT_ENOSPC] = "enospc",
                                                 [FAULT_SHORT] = "short",
-                                                [FAULT_MISREAD] = "misread"};
+                                                [FAULT_MISREAD] = "misread",
+                                                [FAULT_ROTTEN] = "rotten"};
 
 struct job {
     uint64_t history, operation, state, states, failures, hits, operations;

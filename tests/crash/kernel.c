@@ -261,6 +261,7 @@ struct kernel *kernel_open(const struct image *image, struct journal *journal,
     kernel->now = image_copy(image);
     kernel->journal = journal;
     kernel->random.state = options->seed;
+    kernel->rotten_node = IMAGE_NONE;
     kernel->outer = current;
     note_image(kernel, IMAGE_ROOT);
     return current = kernel;
@@ -286,6 +287,7 @@ void kernel_revive(struct kernel *kernel)
 {
     INVARIANT(kernel->dead && kernel->flights_count == 0);
     memset(kernel->files, 0, sizeof(kernel->files));
+    kernel->rotten_node = IMAGE_NONE;
     kernel->dead = false;
 }
 

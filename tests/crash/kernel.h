@@ -24,6 +24,7 @@ enum kernel_fault {
     FAULT_ENOSPC,  /* of what takes space */
     FAULT_SHORT,   /* of reads and writes */
     FAULT_MISREAD, /* the bytes are another place's */
+    FAULT_ROTTEN,  /* one page of a file can't be read, for as long as the process lives */
     FAULTS,
 };
 
@@ -63,7 +64,9 @@ struct kernel {
     uint32_t flights_count;
     enum sync_purpose purposes[IMAGE_NODES_MAX]; /* of the node's next sync */
     uint64_t operations;
-    bool hit; /* the fault has happened */
+    bool hit;             /* the fault has happened */
+    uint32_t rotten_node; /* IMAGE_NONE: all can be read */
+    uint64_t rotten_page;
     bool dead;
     uint64_t alarms; /* lines of the log that are errors, and the last one */
     char alarm[160];

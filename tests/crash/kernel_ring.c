@@ -158,10 +158,10 @@ static const struct {
 
 /* ---- beginning ---- */
 
-/* Direct writes move whole sectors, and the caller goes on from there. */
+/* What is aligned moves whole sectors, and the caller goes on from there. */
 static bool shorten(struct kernel *kernel, struct kernel_flight *flight, struct event *event)
 {
-    uint32_t unit = event->kind == EVENT_WRITE ? IMAGE_SECTOR_BYTES : 1, size = flight->sqe.len;
+    uint32_t size = flight->sqe.len, unit = size % IMAGE_SECTOR_BYTES == 0 ? IMAGE_SECTOR_BYTES : 1;
     if (size <= unit)
         return false;
     flight->sqe.len = (1 + (uint32_t)random_below(&kernel->random, (size - 1) / unit)) * unit;
@@ -172,11 +172,32 @@ static bool shorten(struct kernel *kernel, struct kernel_flight *flight, struct 
     return true;
 }
 
+/* One of the pages that are asked for. */
+static void rot(struct kernel *kernel, const struct io_uring_sqe *sqe)
+{
+    uint64_t pages = (sqe->len + IMAGE_PAGE_BYTES - 1) / IMAGE_PAGE_BYTES;
+    kernel->rotten_node = node_of(kernel, sqe->fd);
+    kernel->rotten_page = sqe->off / IMAGE_PAGE_BYTES + random_below(&kernel->random, pages);
+}
+
+static bool is_rotten(struct kernel *kernel, const struct io_uring_sqe *sqe)
+{
+    uint64_t at = kernel->rotten_page * IMAGE_PAGE_BYTES;
+    return sqe->opcode == IORING_OP_READ && kernel->rotten_node == node_of(kernel, sqe->fd) &&
+           at < sqe->off + sqe->len && at + IMAGE_PAGE_BYTES > sqe->off;
+}
+
 /* The injected fault changes what is asked for or how it ends. */
 static void spoil(struct kernel *kernel, struct kernel_flight *flight, struct event *event)
 {
     enum kernel_fault fault = kernel_operate(kernel);
     bool reads = flight->sqe.opcode == IORING_OP_READ, shorter = false;
+    if (fault == FAULT_ROTTEN && reads)
+        rot(kernel, &flight->sqe);
+    if (kernel->rotten_node != IMAGE_NONE && is_rotten(kernel, &flight->sqe)) {
+        kernel->hit = true;
+        flight->result = -EIO;
+    }
     if (fault == FAULT_NONE || flight->result < 0)
         return;
     switch (fault) {
@@ -194,8 +215,10 @@ static void spoil(struct kernel *kernel, struct kernel_flight *flight, struct ev
             break;
         shorter = shorten(kernel, flight, event);
         break;
-    default:
+    case FAULT_MISREAD:
         flight->misread = reads;
+        break;
+    default:
         break;
     }
     kernel->hit = kernel->hit || flight->fails || flight->misread || shorter;
@@ -221,19 +244,25 @@ static void begin(struct kernel *kernel, struct kernel_flight *flight)
 
 /* ---- ending ---- */
 
-/* Some other bytes of this disk than those at the place that was asked for. */
-static void misread(struct kernel *kernel, uint32_t node, struct io_uring_sqe *sqe)
+/* Some other bytes of this disk than those at the place that was asked for: all of them, or those
+ * of one page. */
+static void misread(struct kernel *kernel, uint32_t node, const struct io_uring_sqe *sqe)
 {
+    uint8_t *to = (uint8_t *)(uintptr_t)sqe->addr;
+    uint32_t size = sqe->len, from = 0;
+    if (size > IMAGE_PAGE_BYTES && coin(kernel)) {
+        from = (uint32_t)random_below(&kernel->random, size / IMAGE_PAGE_BYTES) * IMAGE_PAGE_BYTES;
+        size = IMAGE_PAGE_BYTES;
+    }
     for (int tries = 0; tries < 20; tries++) {
         uint32_t other =
             coin(kernel) ? node : (uint32_t)random_below(&kernel->random, kernel->now->count);
         uint64_t bytes = image_size(kernel->now, other);
         uint64_t offset =
             random_below(&kernel->random, bytes / IMAGE_PAGE_BYTES + 1) * IMAGE_PAGE_BYTES;
-        uint8_t *to = (uint8_t *)(uintptr_t)sqe->addr;
-        uint32_t got = image_read(kernel->now, other, to, sqe->len, offset);
-        memset(to + got, 0, sqe->len - got);
-        if (got > 0 && !image_holds(kernel->now, node, to, sqe->len, sqe->off))
+        uint32_t got = image_read(kernel->now, other, to + from, size, offset);
+        memset(to + from + got, 0, size - got);
+        if (got > 0 && !image_holds(kernel->now, node, to + from, size, sqe->off + from))
             return;
     }
 }

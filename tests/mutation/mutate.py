@@ -22,6 +22,7 @@ from mutations import MUTATIONS
 
 TIME_MAX_S = 240  # of one program; a mutant that hangs is caught, too
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+ENVIRONMENT = os.environ | {'CK_TAP_LOG_FILE_NAME': '-', 'FORMAT_MD': str(ROOT / 'storage/FORMAT.md')}
 
 
 class Build:
@@ -91,7 +92,7 @@ def examine(build, mutation, folder):
         build.link(program, objects, executable)
         try:
             result = subprocess.run([executable, *arguments], capture_output=True, text=True,
-                                    errors='replace', timeout=TIME_MAX_S)
+                                    errors='replace', timeout=TIME_MAX_S, env=ENVIRONMENT)
         except subprocess.TimeoutExpired:
             return 'it does not come to an end'
         caught = complaint(result.stdout, result.returncode)
