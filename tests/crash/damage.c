@@ -23,13 +23,17 @@
 #define DENSE_PLACES 2u /* of a kind, in one store */
 #define DENSE_BYTES 256u
 #define SPARSE_STEP 311u
+#define LONG_LIVES 32u /* after one of so many harms the log goes on into another segment */
+#define LONG_LIFE_MESSAGES 32u
+#define CHUNK_BYTES 9000u
+#define TURNS_MAX 1000
 #define SECOND_BOOTS 4u /* of so many harms one is booted twice */
 
-enum harm_kind { HARM_BIT, HARM_LOST, HARM_ALIEN };
+enum harm_kind { HARM_BIT, HARM_LOST, HARM_ALIEN, HARM_TWIN, HARMS };
 
 struct harm {
     enum harm_kind kind;
-    struct place place;
+    const struct place *place;
     uint32_t at; /* in the place */
 };
 
@@ -67,6 +71,15 @@ static void take_notes(struct truth *truth, const struct journal *journal)
             truth_take(truth, &journal->events[i].note);
 }
 
+/* In chunks of one size: only what refers to them tells them apart. */
+static void send_chunks(struct machine *machine)
+{
+    for (int i = 0; i < 4; i++) {
+        machine_send_piece(machine, 0, CHUNK_BYTES, "ab");
+        machine_turn(machine);
+    }
+}
+
 static void bed_make(struct bed *bed)
 {
     const struct history_kind *kind = &history_kinds[bed->seed % HISTORY_KINDS];
@@ -86,6 +99,7 @@ static void bed_make(struct bed *bed)
     for (uint32_t life = 0; life < LIVES; life++) {
         enum status status = machine_boot(machine);
         INVARIANT(status == STATUS_OK);
+        send_chunks(machine);
         for (uint32_t i = 0; i < kind->steps; i++)
             history_step(machine, kind, &random);
         machine_close(machine);
@@ -111,10 +125,30 @@ static void alien_block(const struct bed *bed, const struct place *place, struct
                offset / IMAGE_PAGE_BYTES * IMAGE_PAGE_BYTES);
 }
 
+/* In a record's place another one of its size, if there is any. */
+static void make_twin(const struct bed *bed, const struct place *place, struct random *random,
+                      struct image *image)
+{
+    const struct places *places = &bed->places;
+    uint32_t size = places->items[place - places->items + 1].size;
+    uint32_t start = (uint32_t)random_below(random, places->count);
+    uint8_t *record = malloc(place->size + size);
+    INVARIANT(record);
+    for (uint32_t i = 0; i < places->count - 1; i++) {
+        const struct place *other = &places->items[(start + i) % (places->count - 1)];
+        if (other->kind != PLACE_RECORD_HEADER || other == place || other[1].size != size)
+            continue;
+        image_read(bed->image, other->node, record, place->size + size, other->offset);
+        image_write(image, place->node, record, place->size + size, place->offset);
+        break;
+    }
+    free(record);
+}
+
 /* The disk with the harm done; NULL when it would be the same. */
 static struct image *harm_image(const struct bed *bed, const struct harm *harm)
 {
-    const struct place *place = &harm->place;
+    const struct place *place = harm->place;
     struct image *image = image_copy(bed->image);
     struct random random = {.state = bed->seed ^ (uint64_t)place->offset << 20 ^ harm->at};
     uint8_t block[IMAGE_PAGE_BYTES], before[IMAGE_PAGE_BYTES], after[IMAGE_PAGE_BYTES];
@@ -133,8 +167,12 @@ static struct image *harm_image(const struct bed *bed, const struct harm *harm)
     case HARM_ALIEN:
         alien_block(bed, place, &random, block);
         break;
+    default:
+        make_twin(bed, place, &random, image);
+        break;
     }
-    image_write(image, place->node, block, unit, at / unit * unit);
+    if (harm->kind != HARM_TWIN)
+        image_write(image, place->node, block, unit, at / unit * unit);
     image_read(bed->image, place->node, before, size, at);
     image_read(image, place->node, after, size, at);
     if (memcmp(before, after, size) != 0)
@@ -147,12 +185,13 @@ static struct image *harm_image(const struct bed *bed, const struct harm *harm)
 
 static bool fail(struct bed *bed, const struct harm *harm, const char *text)
 {
-    static const char *const kinds[] = {"a flipped bit", "a lost sector", "another place's block"};
+    static const char *const kinds[HARMS] = {"a flipped bit", "a lost sector",
+                                             "another place's block", "another record"};
     struct progress *progress = bed->progress;
     progress->failures++;
-    progress->bad[harm->place.kind]++;
+    progress->bad[harm->place->kind]++;
     printf("# %s in %s: %s; alone: damage --store %" PRIu64 " --harm %" PRIu64 "\n",
-           kinds[harm->kind], place_kind_text(harm->place.kind), text, bed->seed, progress->harm);
+           kinds[harm->kind], place_kind_text(harm->place->kind), text, bed->seed, progress->harm);
     fflush(stdout);
     return false;
 }
@@ -180,17 +219,32 @@ static bool is_there(const struct view *view, const struct letter *letter)
     return false;
 }
 
-/* New mail after the damage is as safe as ever. */
+/* The log may have to wait for its next segment. */
+static bool send_one(struct machine *machine, uint32_t bytes)
+{
+    uint32_t number = machine->letters->count;
+    for (int turns = 0; machine->letters->count == number && turns < TURNS_MAX; turns++) {
+        machine_send(machine, 0, bytes, "a");
+        machine_turn(machine);
+    }
+    return machine->letters->count > number && machine_rest(machine);
+}
+
+/* New mail after the damage is as safe as ever, and the damage stays named. */
 static bool new_mail_stays(struct bed *bed, const struct harm *harm, struct machine *machine)
 {
     uint32_t number = bed->letters.count;
-    machine_send(machine, 0, 300, "a");
-    if (!machine_rest(machine) || bed->letters.count == number)
-        return fail(bed, harm, "new mail is not taken");
+    bool was_named = bed->view.alarms > 0 && harm->place->kind < PLACE_HINT_HEADER;
+    uint32_t count = bed->progress->harm % LONG_LIVES == 0 ? LONG_LIFE_MESSAGES : 1;
+    for (uint32_t i = 0; i < count; i++)
+        if (!send_one(machine, count == 1 ? 300 : 9000))
+            return fail(bed, harm, "new mail is not taken");
     take_notes(&bed->truth, machine->journal);
     machine_kill(machine);
     if (!look(bed, harm, machine, NULL))
         return false;
+    if (was_named && bed->view.alarms == 0)
+        return fail(bed, harm, "the damage is no longer named");
     return is_there(&bed->view, &bed->letters.items[number]) ? true
                                                              : fail(bed, harm, "new mail is lost");
 }
@@ -198,7 +252,7 @@ static bool new_mail_stays(struct bed *bed, const struct harm *harm, struct mach
 static bool check_machine(struct bed *bed, const struct harm *harm, struct machine *machine)
 {
     char line[TRUTH_TEXT_BYTES];
-    if (machine_verify(machine, line) == STATUS_OK && !harm->place.last)
+    if (machine_verify(machine, line) == STATUS_OK && !harm->place->last)
         return fail(bed, harm, "store verify does not name it");
     if (!look(bed, harm, machine, NULL))
         return false;
@@ -228,7 +282,7 @@ static void check_harm(struct bed *bed, const struct harm *harm)
         struct machine_options options = bed->options;
         options.seed ^= progress->harm << 20;
         options.kernel.verbose = request->only > 0;
-        progress->harms[harm->place.kind]++;
+        progress->harms[harm->place->kind]++;
         *known = bed->truth;
         machine_init(machine, image, &journal, &bed->letters, &options);
         (void)check_machine(bed, harm, machine);
@@ -247,7 +301,7 @@ static void check_harm(struct bed *bed, const struct harm *harm)
 /* The first places of a kind byte by byte, the others here and there. */
 static void check_place(struct bed *bed, const struct place *place)
 {
-    struct harm harm = {.place = *place};
+    struct harm harm = {.place = place};
     bool dense = bed->seen[place->kind]++ < DENSE_PLACES && place->size <= DENSE_BYTES;
     for (; harm.at < place->size; harm.at += dense ? 1 : SPARSE_STEP)
         check_harm(bed, &harm);
@@ -255,6 +309,9 @@ static void check_place(struct bed *bed, const struct place *place)
         for (harm.kind = HARM_LOST; harm.kind <= HARM_ALIEN; harm.kind++)
             if (dense || harm.at == 0)
                 check_harm(bed, &harm);
+    harm = (struct harm){.kind = HARM_TWIN, .place = place};
+    if (place->kind == PLACE_RECORD_HEADER)
+        check_harm(bed, &harm);
 }
 
 /* In a process of its own: an abort is a finding like any other. */

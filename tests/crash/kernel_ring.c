@@ -172,12 +172,23 @@ static bool shorten(struct kernel *kernel, struct kernel_flight *flight, struct 
     return true;
 }
 
-/* One of the pages that are asked for. */
+/* One of the pages that are asked for, as a rule one that was written. */
+static uint64_t draw_page(struct kernel *kernel, const struct io_uring_sqe *sqe)
+{
+    const struct image_node *node = kernel->now->nodes[node_of(kernel, sqe->fd)];
+    uint64_t pages = (sqe->len + IMAGE_PAGE_BYTES - 1) / IMAGE_PAGE_BYTES, page = 0;
+    for (int tries = 0; tries < 40; tries++) {
+        page = sqe->off / IMAGE_PAGE_BYTES + random_below(&kernel->random, pages);
+        if (page < node->pages_count && node->pages[page])
+            break;
+    }
+    return page;
+}
+
 static void rot(struct kernel *kernel, const struct io_uring_sqe *sqe)
 {
-    uint64_t pages = (sqe->len + IMAGE_PAGE_BYTES - 1) / IMAGE_PAGE_BYTES;
     kernel->rotten_node = node_of(kernel, sqe->fd);
-    kernel->rotten_page = sqe->off / IMAGE_PAGE_BYTES + random_below(&kernel->random, pages);
+    kernel->rotten_page = draw_page(kernel, sqe);
 }
 
 static bool is_rotten(struct kernel *kernel, const struct io_uring_sqe *sqe)
@@ -250,8 +261,8 @@ static void misread(struct kernel *kernel, uint32_t node, const struct io_uring_
 {
     uint8_t *to = (uint8_t *)(uintptr_t)sqe->addr;
     uint32_t size = sqe->len, from = 0;
-    if (size > IMAGE_PAGE_BYTES && coin(kernel)) {
-        from = (uint32_t)random_below(&kernel->random, size / IMAGE_PAGE_BYTES) * IMAGE_PAGE_BYTES;
+    if (size % IMAGE_PAGE_BYTES == 0 && coin(kernel)) {
+        from = (uint32_t)(draw_page(kernel, sqe) * IMAGE_PAGE_BYTES - sqe->off);
         size = IMAGE_PAGE_BYTES;
     }
     for (int tries = 0; tries < 20; tries++) {
