@@ -34,6 +34,7 @@ struct kernel_options {
     bool write_zeroes; /* and FALLOC_FL_WRITE_ZEROES */
     enum kernel_fault fault;
     uint64_t fault_operation; /* counted from 0 */
+    bool waits_for_read;      /* the fault's operation is the first read from that one on */
     bool verbose;             /* the log's lines go to stderr */
 };
 

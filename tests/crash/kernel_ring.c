@@ -203,6 +203,9 @@ static void spoil(struct kernel *kernel, struct kernel_flight *flight, struct ev
 {
     enum kernel_fault fault = kernel_operate(kernel);
     bool reads = flight->sqe.opcode == IORING_OP_READ, shorter = false;
+    if (reads && kernel->options.waits_for_read && !kernel->hit &&
+        kernel->operations > kernel->options.fault_operation)
+        fault = kernel->options.fault;
     if (fault == FAULT_ROTTEN && reads)
         rot(kernel, &flight->sqe);
     if (kernel->rotten_node != IMAGE_NONE && is_rotten(kernel, &flight->sqe)) {

@@ -1,12 +1,13 @@
 """The mutation of the proof: each thing that the store's promises rest on is taken out of the
-sources, one at a time, and the proof must notice. A proof that passes without a sync proves nothing.
+sources, one at a time, and the proof must notice. A proof that passes without a sync proves
+nothing.
 
-  /usr/bin/python3 tests/mutation/mutate.py --build build/test [NAME …]
+  /usr/bin/python3 tests/mutation/mutate.py [--build build/test] [NAME …]
 
 A mutation is a few edits (mutations.py). The sources that it changes are compiled and linked before
 the library they belong to, with everything else as it is, and the proof's programs run until the
-first failure. Prints TAP, one check per mutation, with what caught it. `--keep` leaves the
-mutants where a line says, to be run and looked into.
+first failure. Prints TAP, one check per mutation, with what caught it. --keep leaves the mutants
+where a line says, to be run and looked into.
 """
 import argparse
 import concurrent.futures
@@ -22,7 +23,8 @@ from mutations import MUTATIONS
 
 TIME_MAX_S = 240  # of one program; a mutant that hangs is caught, too
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-ENVIRONMENT = os.environ | {'CK_TAP_LOG_FILE_NAME': '-', 'FORMAT_MD': str(ROOT / 'storage/FORMAT.md')}
+ENVIRONMENT = os.environ | {'CK_TAP_LOG_FILE_NAME': '-',
+                            'FORMAT_MD': str(ROOT / 'storage/FORMAT.md')}
 
 
 class Build:

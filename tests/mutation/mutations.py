@@ -11,7 +11,7 @@ FAULTS = (('tests/crash/faults', '--first'),)
 DAMAGE = (('tests/crash/damage', '--first'),)
 # Where one thing stands behind another, so that no one state tells whether it is there.
 UNIT = {name: ((f'tests/storage/test_{name}',),)
-        for name in ('batch', 'chain', 'fetch', 'recover', 'medium_file')}
+        for name in ('batch', 'chain', 'fetch', 'format', 'scan')}
 
 JOB = 'storage/file_job.c'
 MEDIUM = 'storage/medium_file.c'
@@ -63,7 +63,8 @@ MUTATIONS = (
     Mutation('RWF_DSYNC of a direct write',
              ((MEDIUM, 'if (io->file->direct && io->file->durable)', 'if (false)'),), CUTS),
     Mutation('fdatasync after a buffered write',
-             ((MEDIUM, 'if (full && !io->file->direct && io->file->durable)', 'if (false)'),), CUTS),
+             ((MEDIUM, 'if (full && !io->file->direct && io->file->durable)', 'if (false)'),),
+             CUTS),
     Mutation('sync by a reader of what it has read',
              ((MEDIUM, 'io_uring_prep_fsync(sqe, object->read_fd, IORING_FSYNC_DATASYNC);',
                'io_uring_prep_nop(sqe);'),), MEDIUM_CUTS),
@@ -74,7 +75,8 @@ MUTATIONS = (
              ((JOB, 'return wants_filling(job) ? STEP_AGAIN : STEP_OVER;', 'return STEP_OVER;'),),
              FAULTS),
     Mutation('a failed sync fails the change',
-             ((JOB, '[SYNC_FILE] = {NULL, sync_file, NULL}', '[SYNC_FILE] = {NULL, sync_file, tidied}'),),
+             ((JOB, '[SYNC_FILE] = {NULL, sync_file, NULL}',
+               '[SYNC_FILE] = {NULL, sync_file, tidied}'),),
              FAULTS),
     Mutation('a failed write refuses its messages',
              ((COMMIT, 'if (op->result >= 0) {', 'if (true) {'),), FAULTS),
@@ -86,16 +88,15 @@ MUTATIONS = (
              ((SETTLE, 'expunge_settle(log, cookie, record, durable ? STATUS_OK : '
                'log->commit.failure);', 'expunge_settle(log, cookie, record, STATUS_OK);'),),
              FAULTS),
-    Mutation('records that fail their checks are read again',
-             ((SCAN, '    if (batch->bad > 0) {', '    if (false) {'),), CUTS),
     Mutation('a place without a batch is read again',
              ((SCAN, 'if (!header_at(scan, offset, &header))\n            offset = next;',
-               'offset = next;'),), CUTS),
+               'offset = next;'),), UNIT['scan']),
     Mutation('what can\'t be read at the end of a log is no end',
              ((RECOVER, 'judged[i].scan->unreadable > 0 && recover->repair', 'false'),), FAULTS),
     # ---- the order of things ----
     Mutation('links, then 250: a link that is not taken is offered again',
-             ((SETTLE, '        if (!taken && !settle->closing)\n            return false;\n', ''),),
+             ((SETTLE, '        if (!taken && !settle->closing)\n'
+               '            return false;\n', ''),),
              CUTS),
     Mutation('links, then 250: all links of a message',
              ((SETTLE, 'while (settle->in_stop ||', 'if (settle->in_stop ||'),), CUTS),
@@ -138,7 +139,8 @@ MUTATIONS = (
     Mutation('a torn batch is no part of the log',
              ((CHAIN, 'if (batch->bad > 0 && !vouched)\n        return false;\n', ''),), CUTS),
     Mutation('a batch counts only behind the one before',
-             ((CHAIN, 'return header->sequence - 1 <= chain->durable_upto;', 'return true;'),), CUTS),
+             ((CHAIN, 'return header->sequence - 1 <= chain->durable_upto;', 'return true;'),),
+             CUTS),
     Mutation('CRC of the batch before',
              ((CHAIN, ' && header->previous_crc == chain->crc', ''),), UNIT['chain']),
     Mutation('numbers only grow',
@@ -163,7 +165,7 @@ MUTATIONS = (
              ((BATCH, 'read.epoch != place->epoch || ', ''),), DAMAGE),
     Mutation('epoch as the seed of a batch\'s CRC',
              ((BATCH, '(uint32_t)(header->epoch ^ header->epoch >> 32)', '0'),),
-             (('tests/storage/test_format',),)),
+             UNIT['format']),
     Mutation('segment in a batch\'s header',
              ((BATCH, 'read.segment != place->segment ||', ''),), UNIT['batch']),
     Mutation('place in a batch\'s header',
@@ -196,7 +198,8 @@ MUTATIONS = (
                '    uint8_t swapped = out[1];\n    out[1] = out[0];\n    out[0] = swapped;\n'
                '    commit_add(&log->commit, &slot, &header, &cookie);'),), CUTS),
     Mutation('a store that forgets deletions at its next start',
-             (('storage/rebuild.c', '        if (is_deleted(rebuild, link))\n            continue;\n',
+             (('storage/rebuild.c', '        if (is_deleted(rebuild, link))\n'
+               '            continue;\n',
                ''),), CUTS),
     Mutation('a store that delivers to somebody else',
              (('storage/rebuild.c', '.mailbox = mailbox_of(rebuild, name)',
@@ -208,7 +211,8 @@ MUTATIONS = (
     Mutation('a store that takes torn for damaged',
              ((CHAIN, 'uint64_t last = until < chain->durable_upto ? until : chain->durable_upto;',
                'uint64_t last = until;'),
-              (CHAIN, 'return header->sequence - 1 <= chain->durable_upto;', 'return true;')), CUTS),
+              (CHAIN, 'return header->sequence - 1 <= chain->durable_upto;', 'return true;')),
+             CUTS),
     Mutation('a store that takes damaged for torn',
              ((CHAIN, 'if (segments[i].hint && segments[i].hint->last_sequence > durable_upto)',
                'if (false)'),
