@@ -46,8 +46,14 @@ static const char *version_value(uint32_t index)
     return MAILRACE_VERSION;
 }
 
+static const char *purpose_value(uint32_t index)
+{
+    return index == 0 ? "mail" : "deletions";
+}
+
 static const struct label by_door = {"door", door_value, DOOR_KINDS};
 static const struct label by_mode = {"mode", mode_value, METRICS_DURABILITIES};
+static const struct label by_purpose = {"purpose", purpose_value, 2};
 static const struct label by_version = {"version", version_value, 1};
 
 #define FAMILY(what, where, title, field, ...)                                                     \
@@ -112,10 +118,28 @@ static const struct family families[] = {
            "Pieces of long messages written ahead of their end."),
     FAMILY(COUNTER, SHARD, "mailrace_store_segments_total", shard.store.segments,
            "Segments of the log begun."),
+    FAMILY(COUNTER, SHARD, "mailrace_store_damaged_fetches_total", shard.store.damaged,
+           "Fetches that found the message damaged, and gave nothing."),
+    FAMILY(GAUGE, SHARD, "mailrace_store_refused", shard.store.refused,
+           "1 for what the log does not take for now: its medium is full or fails.",
+           .label = &by_purpose),
     FAMILY(GAUGE, SHARD, "mailrace_store_staged_bytes", shard.store.staged_bytes,
            "Bytes of messages in flight held in memory."),
     FAMILY(GAUGE, SHARD, "mailrace_store_staged_peak_bytes", shard.store.staged_bytes_peak,
            "The most that were held at once since the start."),
+
+    FAMILY(GAUGE, SHARD, "mailrace_index_delta_links", shard.store.delta_links,
+           "Links and deletions in memory that the next run puts into the index."),
+    FAMILY(GAUGE, SHARD, "mailrace_index_delta_bytes", shard.store.delta_bytes,
+           "Bytes of memory that they take."),
+    FAMILY(COUNTER, SHARD, "mailrace_index_runs_total", shard.store.index_runs,
+           "Runs put into the index."),
+    FAMILY(COUNTER, SHARD, "mailrace_index_failures_total", shard.store.index_failures,
+           "Runs that could not be put there yet, and maildrops that could not be read."),
+    FAMILY(COUNTER, SHARD, "mailrace_index_reads_total", shard.store.index_reads,
+           "Maildrops read from the index."),
+    FAMILY(COUNTER, SHARD, "mailrace_index_read_seconds_total", shard.store.index_ns_total,
+           "Time that logins waited for that.", .unit = SECONDS),
 
     FAMILY(COUNTER, SHARD, "mailrace_net_accepted_total", shard.net.accepted,
            "Connections accepted."),
@@ -133,18 +157,22 @@ static const struct family families[] = {
     FAMILY(GAUGE, LOG, "mailrace_recovery_segments", recovered.segments,
            "Segments on disk at the start."),
     FAMILY(GAUGE, LOG, "mailrace_recovery_bytes", recovered.bytes, "Bytes of those segments."),
-    FAMILY(GAUGE, LOG, "mailrace_recovery_messages", recovered.messages,
-           "Live messages at the start."),
-    FAMILY(GAUGE, LOG, "mailrace_recovery_links", recovered.links,
-           "Their copies in mailboxes at the start."),
-    FAMILY(GAUGE, LOG, "mailrace_recovery_mailboxes", recovered.mailboxes,
-           "Mailboxes of this shard with messages at the start."),
+    FAMILY(GAUGE, LOG, "mailrace_log_messages", recovered.messages,
+           "Live messages; of several copies each is a part of one."),
+    FAMILY(GAUGE, LOG, "mailrace_log_links", recovered.links, "Their copies in mailboxes."),
+    FAMILY(GAUGE, LOG, "mailrace_log_live_bytes", recovered.live_bytes, "Bytes of their records."),
+    FAMILY(GAUGE, LOG, "mailrace_log_dead_bytes", recovered.dead_bytes,
+           "Bytes of all other records."),
     FAMILY(GAUGE, LOG, "mailrace_recovery_torn_tails", recovered.torn_tails,
            "Tails never acknowledged that were cut off at the start."),
     FAMILY(GAUGE, LOG, "mailrace_recovery_corrupt_batches", recovered.corrupt_batches,
            "Acknowledged batches found damaged at the start."),
     FAMILY(GAUGE, LOG, "mailrace_recovery_corrupt_records", recovered.corrupt_records,
            "Records found damaged at the start."),
+    FAMILY(GAUGE, LOG, "mailrace_recovery_corrupt_segments", recovered.corrupt_segments,
+           "Segments whose header or size was found wrong at the start."),
+    FAMILY(GAUGE, LOG, "mailrace_recovery_corrupt_hints", recovered.corrupt_hints,
+           "Hints found damaged at the start, and made anew."),
 };
 
 enum { FAMILIES = sizeof families / sizeof *families };

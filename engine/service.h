@@ -28,6 +28,7 @@ struct service_options {
     uint64_t memory_bytes; /* for messages in flight, of all shards together */
     uint64_t segment_bytes;
     uint32_t commit_depth;
+    uint32_t gather_us; /* see ring_gather; left out where the kernel can't */
     uint32_t text_line_bytes_max;
     bool durable;
     const char *hostname;    /* NULL: the machine's */

@@ -1,5 +1,6 @@
 #include "engine/worker.h"
 
+#include "base/log.h"
 #include "engine/net/net_uring.h"
 #include "storage/medium_file.h"
 
@@ -51,6 +52,8 @@ static enum status worker_listen(struct worker *worker)
         status = ring_open(&worker->ring, RING_ENTRIES, fault);
     if (status != STATUS_OK)
         return status;
+    if (!ring_gather(&worker->ring, options->gather_us) && worker->index == 0)
+        log_info("this kernel takes what arrives at once: --gather needs Linux 6.12");
     const struct net_uring_options net_options = {.connections_max = options->connections_max,
                                                   .buffers = RECEIVE_BUFFERS,
                                                   .buffer_bytes = RECEIVE_BUFFER_BYTES};

@@ -134,6 +134,9 @@ static const struct option_row rows[] = {
      FIELD(segment_bytes), 8 << 20, 1ull << 32, NULL},
     {"commit-depth", "N", "commits in flight per shard, 1 to 4 (default 1)", OPTION_NUMBER,
      FIELD(commit_depth), 1, 4, NULL},
+    {"gather", "US",
+     "under load let what arrives come together for so many microseconds (default 100)",
+     OPTION_NUMBER, FIELD(gather_us), 0, 100000, NULL},
     {"user", "NAME", "become this user once the ports are bound", OPTION_TEXT, FIELD(user), 0, 0,
      NULL},
 };

@@ -143,6 +143,15 @@ uint32_t image_find(const struct image *image, uint32_t directory, const char *n
     return entry ? entry->node : IMAGE_NONE;
 }
 
+uint32_t image_names(const struct image *image, uint32_t node)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < image->count; i++)
+        for (uint32_t e = 0; e < image->nodes[i]->entries_count; e++)
+            count += image->nodes[i]->entries[e].node == node;
+    return count;
+}
+
 void image_enter(struct image *image, uint32_t directory, const char *name, uint32_t node)
 {
     struct image_node *own = node_own(image, directory);

@@ -53,6 +53,8 @@ uint32_t image_add(struct image *image, bool is_directory);
 
 /* The node of a name; IMAGE_NONE: there is none, or `directory` is a file. */
 uint32_t image_find(const struct image *image, uint32_t directory, const char *name);
+/* How many names a node has. */
+uint32_t image_names(const struct image *image, uint32_t node);
 /* Enters the name, in place of what had it. */
 void image_enter(struct image *image, uint32_t directory, const char *name, uint32_t node);
 /* Harmless when the name is not there. */

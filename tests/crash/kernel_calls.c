@@ -135,6 +135,7 @@ static void describe(uint32_t node, struct stat *about)
     const struct image *image = kernel_current()->now;
     *about = (struct stat){
         .st_ino = node,
+        .st_nlink = image_names(image, node),
         .st_mode = image->nodes[node]->is_directory ? S_IFDIR : S_IFREG,
         .st_size = (off_t)image_size(image, node),
     };
@@ -172,7 +173,8 @@ int __wrap_fstatvfs(int descriptor, struct statvfs *about);
 int __wrap_fstatvfs(int descriptor, struct statvfs *about)
 {
     (void)descriptor;
-    *about = (struct statvfs){.f_bavail = 1u << 20, .f_frsize = IMAGE_PAGE_BYTES};
+    *about =
+        (struct statvfs){.f_blocks = 1u << 20, .f_bavail = 1u << 20, .f_frsize = IMAGE_PAGE_BYTES};
     return 0;
 }
 

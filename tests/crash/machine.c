@@ -114,6 +114,17 @@ static void on_expunged(void *context, uint64_t cookie, enum status status)
     machine->expunge.is_over = true;
 }
 
+static void on_opened(void *context, uint64_t cookie, enum status status, struct maildrop *maildrop)
+{
+    struct machine *machine = context;
+    if (cookie == MACHINE_LOOKS)
+        machine->opening = (struct machine_opening){true, status, maildrop};
+    else if (status == STATUS_OK)
+        machine->expunge.maildrop = maildrop;
+    else
+        machine->expunge = (struct machine_expunge){false};
+}
+
 /* ---- power ---- */
 
 static void count_stranger(void *context, struct span mailbox, uint32_t count, uint64_t octets)
@@ -156,14 +167,19 @@ static enum status open_store(struct machine *machine)
         status = store_open(&machine->store, machine->mediums[STORE_RING], STORE_WRITE, &options,
                             &machine->fault);
     if (status == STATUS_OK)
-        store_mailboxes(machine->store, count_stranger, machine);
+        status = store_mailboxes(machine->store, count_stranger, machine);
     return status;
 }
 
 static enum status open_log(struct machine *machine, uint32_t shard)
 {
     struct store_events events = {
-        .link = on_link, .stored = on_stored, .expunged = on_expunged, .context = machine};
+        .link = on_link,
+        .stored = on_stored,
+        .expunged = on_expunged,
+        .opened = on_opened,
+        .context = machine,
+    };
     enum status status = open_medium(machine, shard);
     if (status == STATUS_OK)
         status = store_log_open(&machine->logs[shard], machine->store, shard,
@@ -215,7 +231,7 @@ void machine_kill(struct machine *machine)
     store_close(store);
     if (machine->expunge.maildrop)
         store_maildrop_free(machine->expunge.maildrop);
-    machine->expunge = (struct machine_expunge){NULL};
+    machine->expunge = (struct machine_expunge){false};
     for (uint32_t i = 0; i < MACHINE_DRAFTS; i++)
         free(machine->drafts[i].body);
     memset(machine->drafts, 0, sizeof(machine->drafts));
@@ -253,16 +269,17 @@ void machine_turn(struct machine *machine)
         store_turn(machine->logs[i]);
     }
     struct machine_expunge *expunge = &machine->expunge;
+    machine_delete_goes_on(machine);
     if (!expunge->is_over)
         return;
     store_maildrop_close(machine->logs[expunge->shard], expunge->maildrop);
-    *expunge = (struct machine_expunge){NULL};
+    *expunge = (struct machine_expunge){false};
 }
 
 bool machine_rest(struct machine *machine)
 {
     for (int turns = 0; turns < TURNS_MAX; turns++) {
-        if (machine->in_the_air == 0 && !machine->expunge.maildrop)
+        if (machine->in_the_air == 0 && !machine->expunge.is_under_way)
             return true;
         machine_turn(machine);
     }
@@ -317,11 +334,17 @@ static void look_into(struct machine *machine, struct view *view, uint32_t mailb
     const char name[3] = {(char)('a' + mailbox), '@', 'x'};
     struct span span = span_of(name, sizeof(name));
     struct store_log *log = machine->logs[store_owner(machine->store, span)];
-    struct maildrop *maildrop;
-    if (store_maildrop_open(log, span, &maildrop) != STATUS_OK) {
+    machine->opening.is_over = false;
+    enum status status = store_maildrop_open(log, span, MACHINE_LOOKS);
+    for (int turns = 0; status == STATUS_OK && !machine->opening.is_over; turns++) {
+        INVARIANT(turns < TURNS_MAX);
+        store_turn(log);
+    }
+    if (status != STATUS_OK || machine->opening.status != STATUS_OK) {
         snprintf(view->fault, sizeof(view->fault), "a maildrop can't be opened");
         return;
     }
+    struct maildrop *maildrop = machine->opening.maildrop;
     for (uint32_t i = 0; i < maildrop->count && view->count < TRUTH_SIGHTS_MAX; i++) {
         const struct store_link *link = &maildrop->links[i];
         struct sight *sight = &view->sights[view->count++];

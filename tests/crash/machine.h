@@ -12,6 +12,7 @@
 #include "tests/crash/truth.h"
 
 #define MACHINE_DRAFTS 2u
+#define MACHINE_LOOKS UINT64_MAX /* the cookie of a maildrop to look into; others: the mailbox */
 
 struct machine_options {
     struct kernel_options kernel;
@@ -23,9 +24,18 @@ struct machine_options {
 
 /* A deletion under way: one at a time. */
 struct machine_expunge {
-    struct maildrop *maildrop; /* NULL: none */
+    bool is_under_way;
+    struct maildrop *maildrop; /* NULL: not yet opened */
     uint32_t mailbox, shard;
+    bool is_told; /* to the store */
     bool is_over;
+};
+
+/* A maildrop that was asked for, to look into. */
+struct machine_opening {
+    bool is_over;
+    enum status status;
+    struct maildrop *maildrop;
 };
 
 /* A message that comes in pieces. */
@@ -52,6 +62,7 @@ struct machine {
     uint8_t linked[TRUTH_LETTERS_MAX]; /* bits: mailboxes that were given the letter's link */
     bool ended[TRUTH_LETTERS_MAX];
     struct machine_expunge expunge;
+    struct machine_opening opening;
     struct machine_draft drafts[MACHINE_DRAFTS];
     struct fault fault;
     char wrong[TRUTH_TEXT_BYTES]; /* empty: nothing */
@@ -82,6 +93,8 @@ void machine_send_piece(struct machine *machine, uint32_t draft, uint32_t bytes,
                         const char *mailboxes);
 /* Deletes messages of a mailbox by chance, unless a deletion is under way. */
 void machine_delete(struct machine *machine, uint32_t mailbox);
+/* Goes on with that deletion, now that the maildrop is open: the machine's own, at every turn. */
+void machine_delete_goes_on(struct machine *machine);
 
 /* Looks into every mailbox and reads everything. When the machine did not boot, the view says why.
  */

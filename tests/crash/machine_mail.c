@@ -137,21 +137,26 @@ void machine_delete(struct machine *machine, uint32_t mailbox)
     struct machine_expunge *expunge = &machine->expunge;
     const char name[3] = {(char)('a' + mailbox), '@', 'x'};
     struct span span = span_of(name, sizeof(name));
-    if (expunge->maildrop)
+    if (expunge->is_under_way)
         return;
     expunge->mailbox = mailbox;
     expunge->shard = store_owner(machine->store, span);
-    struct store_log *log = machine->logs[expunge->shard];
-    if (store_maildrop_open(log, span, &expunge->maildrop) != STATUS_OK) {
-        expunge->maildrop = NULL;
+    expunge->is_under_way =
+        store_maildrop_open(machine->logs[expunge->shard], span, mailbox) == STATUS_OK;
+}
+
+void machine_delete_goes_on(struct machine *machine)
+{
+    struct machine_expunge *expunge = &machine->expunge;
+    if (!expunge->maildrop || expunge->is_told)
         return;
-    }
     for (uint32_t i = 0; i < expunge->maildrop->count; i++) {
         if (random_below(&machine->random, 3) > 0)
             continue;
         expunge->maildrop->deleted[i / 8] |= (uint8_t)(1u << i % 8);
         journal_note(machine->journal, NOTE_DELETING,
-                     number_of(machine, expunge->maildrop->links[i].id), mailbox);
+                     number_of(machine, expunge->maildrop->links[i].id), expunge->mailbox);
     }
-    store_expunge(log, expunge->maildrop, mailbox);
+    expunge->is_told = true;
+    store_expunge(machine->logs[expunge->shard], expunge->maildrop, expunge->mailbox);
 }
