@@ -21,9 +21,9 @@
 #define LIVES 2u
 #define FAILURES_MAX 5u /* told of one store */
 #define DENSE_PLACES 2u /* of a kind, in one store */
-#define DENSE_BYTES 256u
+#define DENSE_BYTES 160u
 #define SPARSE_STEP 311u
-#define LONG_LIVES 32u /* after one of so many harms the log goes on into another segment */
+#define LONG_LIVES 64u /* after one of so many harms the log goes on into another segment */
 #define LONG_LIFE_MESSAGES 32u
 #define CHUNK_BYTES 9000u
 #define TURNS_MAX 1000

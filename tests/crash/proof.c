@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define VERIFICATIONS 3u     /* of so many states one is verified */
+#define VERIFICATIONS 10u    /* of so many states one is verified */
 #define START_OPERATIONS 40u /* of the kernel, in which a fault may come */
 #define SECOND_LIVES 12u     /* of so many states one lives on */
 #define SECOND_MOMENTS 6u    /* of whose journal so many moments are looked at */

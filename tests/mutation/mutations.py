@@ -190,20 +190,23 @@ MUTATIONS = (
     Mutation('a store that loses a recipient\'s copy at its next start',
              (('storage/rebuild.c', 'i < entry->links && hint_next', 'i < 1 && hint_next'),), CUTS),
     Mutation('a store that shows a message twice',
-             (('storage/mailboxes.c', 'mailboxes->links++;',
-               'mailboxes->links++;\n    mailbox_reserve(mailbox, 1);\n'
-               '    mailbox->links[mailbox->count++] = *link;'),), CUTS),
+             (('storage/delta.c', """    mailbox->links[mailbox->count++] = *link;
+    delta->links++;
+""", """    mailbox->links[mailbox->count++] = *link;
+    mailbox->links = room(delta, mailbox->links, mailbox->count, &mailbox->capacity);
+    mailbox->links[mailbox->count++] = *link;
+    delta->links++;
+"""),), CUTS),
     Mutation('a store that swaps two bytes of a body',
              (('storage/append.c', '    commit_add(&log->commit, &slot, &header, &cookie);',
                '    uint8_t swapped = out[1];\n    out[1] = out[0];\n    out[0] = swapped;\n'
                '    commit_add(&log->commit, &slot, &header, &cookie);'),), CUTS),
     Mutation('a store that forgets deletions at its next start',
-             (('storage/rebuild.c', '        if (is_deleted(rebuild, link))\n'
-               '            continue;\n',
-               ''),), CUTS),
+             (('storage/rebuild.c', 'if (id != 0)\n            delete_link', 'if (id == 0)\n'
+               '            delete_link'),), CUTS),
     Mutation('a store that delivers to somebody else',
-             (('storage/rebuild.c', '.mailbox = mailbox_of(rebuild, name)',
-               '.mailbox = mailbox_of(rebuild, SPAN("a@x"))'),), CUTS),
+             (('storage/rebuild.c', 'add_link(rebuild, name, &link);',
+               'add_link(rebuild, SPAN("a@x"), &link);'),), CUTS),
     Mutation('a store that serves what fails its checks',
              ((FETCH, 'record) != RECORD_GOOD)\n        return false;',
                'record) == RECORD_BAD_HEADER)\n        return false;\n'
