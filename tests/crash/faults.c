@@ -5,7 +5,7 @@
  *
  *   faults                                every operation of the histories: TAP, one test per fault
  *   faults --history N --fault F --operation M [--state S]   as a failure names it
- *   faults --first                        ends at the first failure */
+ *   faults --first [--from F]             ends at the first failure; begins with that fault */
 #include "tests/crash/proof.h"
 
 #include <inttypes.h>
@@ -98,8 +98,9 @@ static const struct {
 } plans[] = {{0, 1}, {7, 1}, {3, 1}, {5, 1}, {1, 5}, {2, 5}, {9, 3}, {10, 5}, {4, 9}};
 
 struct request {
-    bool one, alone; /* failure is enough; fault only */
+    bool one; /* failure is enough */
     uint64_t state;
+    unsigned from; /* this fault on */
 };
 
 static bool parse(int argc, char **argv, struct request *request, struct job *job)
@@ -117,6 +118,8 @@ static bool parse(int argc, char **argv, struct request *request, struct job *jo
         for (unsigned f = 1; f < FAULTS; f++)
             if (strcmp(argv[i], "--fault") == 0 && strcmp(argv[i + 1], fault_names[f]) == 0)
                 job->fault = (enum kernel_fault)f;
+            else if (strcmp(argv[i], "--from") == 0 && strcmp(argv[i + 1], fault_names[f]) == 0)
+                request->from = f;
     }
     return job->fault != FAULT_NONE;
 }
@@ -125,7 +128,7 @@ int main(int argc, char **argv)
 {
     struct job *job =
         mmap(NULL, sizeof(*job), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    struct request request = {.state = 0};
+    struct request request = {.from = 1};
     if (job == MAP_FAILED)
         return 71;
     if (parse(argc, argv, &request, job)) {
@@ -134,7 +137,7 @@ int main(int argc, char **argv)
         return job->failures > 0;
     }
     printf("1..%d\n", FAULTS - 1);
-    for (unsigned f = 1; f < FAULTS; f++) {
+    for (unsigned f = request.from; f < FAULTS; f++) {
         *job = (struct job){.fault = (enum kernel_fault)f};
         for (size_t i = 0; i < sizeof(plans) / sizeof(*plans); i++) {
             job->history = plans[i].history;

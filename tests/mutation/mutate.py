@@ -21,7 +21,7 @@ import tempfile
 
 from mutations import MUTATIONS
 
-TIME_MAX_S = 240  # of one program; a mutant that hangs is caught, too
+TIME_MAX_S = 240  # of one program: a mutant that takes longer is not caught
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ENVIRONMENT = os.environ | {'CK_TAP_LOG_FILE_NAME': '-',
                             'FORMAT_MD': str(ROOT / 'storage/FORMAT.md')}
@@ -96,7 +96,7 @@ def examine(build, mutation, folder):
             result = subprocess.run([executable, *arguments], capture_output=True, text=True,
                                     errors='replace', timeout=TIME_MAX_S, env=ENVIRONMENT)
         except subprocess.TimeoutExpired:
-            return 'it does not come to an end'
+            raise RuntimeError(f'{executable.name} was not over after {TIME_MAX_S} s') from None
         caught = complaint(result.stdout, result.returncode)
         if caught:
             return f'{executable.name}: {caught}'

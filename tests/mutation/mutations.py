@@ -8,6 +8,7 @@ Mutation = collections.namedtuple('Mutation', 'name edits proofs')
 CUTS = (('tests/crash/enumerate', '--first', '--histories', '0', '42'),)
 MEDIUM_CUTS = (('tests/crash/enumerate', '--first', '--kind', '6'),)
 FAULTS = (('tests/crash/faults', '--first'),)
+ROTTEN = (('tests/crash/faults', '--first', '--from', 'rotten'),)
 DAMAGE = (('tests/crash/damage', '--first'),)
 # Where one thing stands behind another, so that no one state tells whether it is there.
 UNIT = {name: ((f'tests/storage/test_{name}',),)
@@ -92,7 +93,7 @@ MUTATIONS = (
              ((SCAN, 'if (!header_at(scan, offset, &header))\n            offset = next;',
                'offset = next;'),), UNIT['scan']),
     Mutation('what can\'t be read at the end of a log is no end',
-             ((RECOVER, 'judged[i].scan->unreadable > 0 && recover->repair', 'false'),), FAULTS),
+             ((RECOVER, 'judged[i].scan->unreadable > 0 && recover->repair', 'false'),), ROTTEN),
     # ---- the order of things ----
     Mutation('links, then 250: a link that is not taken is offered again',
              ((SETTLE, '        if (!taken && !settle->closing)\n'
