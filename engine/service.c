@@ -47,6 +47,7 @@ void service_options_default(struct service_options *options)
         .text_line_bytes_max = 1000,
         .durable = true,
     };
+    dpdk_options_default(&options->dpdk);
 }
 
 static enum status open_store(struct service *service, struct fault *fault)
@@ -82,6 +83,8 @@ static void print_start(const struct service *service)
              medium_file_is_direct(service->workers.list[0].medium)
                  ? "direct I/O"
                  : "no direct I/O: write and fdatasync");
+    if (service->workers.dpdk != NULL)
+        log_info("dpdk %s", dpdk_text(service->workers.dpdk));
     if (!options->durable)
         log_warning("DURABILITY IS OFF (--durability none): mail acknowledged now may be lost");
     log_info("ready");
@@ -127,6 +130,8 @@ static void await_signals(struct service *service, const sigset_t *signals)
 static void stop(struct service *service)
 {
     workers_join(&service->workers);
+    if (service->workers.dpdk != NULL)
+        dpdk_close(service->workers.dpdk);
     if (service->store != NULL)
         store_close(service->store);
     if (service->index != NULL)
@@ -297,7 +302,14 @@ static enum status configure(struct service *service, struct fault *fault)
 
 static enum status run(struct service *service, const sigset_t *signals, struct fault *fault)
 {
-    enum status status = workers_start(&service->workers, fault);
+    const struct dpdk_options *dpdk = &service->options->dpdk;
+    enum status status = STATUS_OK;
+    if (dpdk->wanted)
+        status = dpdk_open(&service->workers.dpdk, dpdk, service->workers.count, fault);
+    if (status == STATUS_OK)
+        status = workers_start(&service->workers, fault);
+    else
+        service->workers.count = 0;
     if (status == STATUS_OK && service->options->user != NULL)
         status = privileges_drop(service->options->user, service->options->store_directory, fault);
     if (status == STATUS_OK)
