@@ -189,6 +189,7 @@ static enum status replay(struct restore *restore, struct fault *fault)
         .record_seed = store->record_seed,
         .use_hints = true,
         .repair = store->mode == STORE_WRITE,
+        .running = store->options.shards,
         .rebuild = &rebuild,
         .report = tell,
         .context = store,
