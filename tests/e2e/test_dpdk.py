@@ -1,5 +1,6 @@
 """--io dpdk: over shared memory between two processes, and over a virtual cable with the kernel's
 clients at the other end."""
+import os
 import threading
 import time
 
@@ -79,6 +80,19 @@ class Memif(LoadCase):
             self.account(server, load, lost=0, corrupted=0)
             self.assertEqual(server.terminate(), 0)
             self.assertEqual(run('store', 'verify', server.store).returncode, 0)
+
+    def test_rests_while_nothing_comes(self):
+        with Server(*self.memif.server(), shards=1) as server:
+            def used():
+                with open(f'/proc/{server.process.pid}/stat', encoding='ascii') as file:
+                    fields = file.read().rsplit(')', 1)[1].split()
+                return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+            time.sleep(1)
+            before = used()
+            time.sleep(2)
+            self.assertLess(used() - before, 0.4)
+            # and is awake again at once
+            self.blast(URL, *self.memif.client(), '--messages', 200, acked=200)
 
     def test_nobody_at_the_other_end(self):
         result = run('blast', URL, *self.memif.client())
