@@ -21,7 +21,7 @@ class Memif(LoadCase):
         self.drain(f'pop3://127.0.0.1:{server.pop3_port}', load, **counts)
 
     def test_load_and_account(self):
-        count = 20000 if LONG else 3000
+        count = 20000 if LONG else 1000
         for flags in (('--connections', 1), ('--connections', 50),
                       ('--connections', 50, '--pipeline', '--per-connection', 7)):
             with self.subTest(flags), Server(*self.memif.server(), shards=1) as server:
@@ -109,6 +109,9 @@ class Memif(LoadCase):
             (USAGE, "'epoll'", ('--io', 'epoll')),
             (CONFIG, 'there is no port 0',
              ('--io', 'dpdk', *address, '--dpdk-args', f'{dpdk.MEMORY} --no-pci')),
+            (71, 'nr_hugepages', ('--io', 'dpdk', *address, '--dpdk-args', '--no-pci -m 9999999')),
+            (71, "Invalid 'command line' arguments",
+             ('--io', 'dpdk', *address, '--dpdk-args', '--bogus')),
             (71, 'no_such_device', ('--io', 'dpdk', *address, '--dpdk-args',
                                     f'{dpdk.MEMORY} --vdev=no_such_device0')),
         )
@@ -118,6 +121,7 @@ class Memif(LoadCase):
                              '--accept-all', *flags)
                 self.assertEqual(result.returncode, code, result.stderr)
                 self.assertIn(words, result.stderr)
+                self.assertEqual(result.stdout, '')
                 self.assertEqual(result.stderr.count('\n'), 1, result.stderr)
 
 
