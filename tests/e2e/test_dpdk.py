@@ -125,33 +125,47 @@ class Memif(LoadCase):
                 self.assertEqual(result.stderr.count('\n'), 1, result.stderr)
 
 
-class Veth(LoadCase):
-    def check_driver(self, driver):
-        passwd = self.path('passwd')
-        with open(passwd, 'w', encoding='ascii') as file:
+class Kernel(LoadCase):
+    """The kernel's clients at the other end."""
+
+    def setUp(self):
+        super().setUp()
+        self.passwd = self.path('passwd')
+        with open(self.passwd, 'w', encoding='ascii') as file:
             file.write('kernel@example.test:{PLAIN}secret\n')
-        with dpdk.Cable() as cable, Server(*cable.server(driver), passwd=passwd,
-                                           shards=1) as server:
-            mail = message('from afar', b'x' * 70 + b'\r\n.\r\n' + b'y' * 200000 + b'\r\n')
-            mail = mail.replace(b'y' * 900, b'y' * 900 + b'\r\n')
-            for host in dpdk.ADDRESS, '[fd77::1]':
-                cable.run('curl', '--silent', '--show-error', f'smtp://{host}/client.test',
-                          '--mail-from', 'sender@example.test', '--mail-rcpt',
-                          'kernel@example.test', '--upload-file', '-', stdin=mail)
-            cable.run('swaks', '--server', dpdk.ADDRESS, '--from', 'sender@example.test', '--to',
-                      'kernel@example.test', '--body', 'hello')
-            cable.run('smtp-source', '-s', '20', '-m', '500', '-l', '4096', '-f',
-                      'sender@example.test', '-t', 'kernel@example.test', f'{dpdk.ADDRESS}:25')
-            first = cable.run('curl', '--silent', '--show-error', f'pop3://{dpdk.ADDRESS}/1',
-                              '--user', 'kernel@example.test:secret')
-            self.assertEqual(without_trace(first), mail)
-            listed = cable.run('curl', '--silent', '--show-error', f'pop3://{dpdk.ADDRESS}/',
-                               '--user', 'kernel@example.test:secret')
-            self.assertEqual(len(listed.splitlines()), 503)
+
+    def send_and_fetch(self, space):
+        mail = message('from afar', (b'y' * 900 + b'\r\n.\r\n') * 200)
+        for host in dpdk.ADDRESS, '[fd77::1]':
+            space.run('curl', '--silent', '--show-error', f'smtp://{host}/client.test',
+                      '--mail-from', 'sender@example.test', '--mail-rcpt', 'kernel@example.test',
+                      '--upload-file', '-', stdin=mail)
+        space.run('swaks', '--server', dpdk.ADDRESS, '--from', 'sender@example.test', '--to',
+                  'kernel@example.test', '--body', 'hello')
+        space.run('smtp-source', '-s', '20', '-m', '500', '-l', '4096', '-f',
+                  'sender@example.test', '-t', 'kernel@example.test', f'{dpdk.ADDRESS}:25')
+        curl = ('curl', '--silent', '--show-error', '--user', 'kernel@example.test:secret')
+        first = space.run(*curl, f'pop3://{dpdk.ADDRESS}/1')
+        self.assertEqual(without_trace(first), mail)
+        listed = space.run(*curl, f'pop3://{dpdk.ADDRESS}/')
+        self.assertEqual(len(listed.splitlines()), 503)
+
+    def check_cable(self, driver):
+        with dpdk.Cable() as cable, \
+                Server(*cable.server(driver), passwd=self.passwd, shards=1) as server:
+            self.send_and_fetch(cable)
             self.assertEqual(server.terminate(), 0)
 
     def test_af_packet(self):
-        self.check_driver('af_packet')
+        self.check_cable('af_packet')
 
     def test_af_xdp(self):
-        self.check_driver('af_xdp')
+        self.check_cable('af_xdp')
+
+    def test_a_queue_for_each_shard(self):
+        with dpdk.Tap() as tap, \
+                tap.inside(Server(*tap.server(), passwd=self.passwd, shards=2)) as server:
+            self.assertIn('2 queues', '\n'.join(server.lines))
+            tap.bring_up(tap.device)
+            self.send_and_fetch(tap)
+            self.assertEqual(server.terminate(), 0)
