@@ -155,18 +155,17 @@ static void delete_link(struct rebuild *rebuild, uint32_t shard, struct span nam
     struct delta_mailbox *mailbox = delta_find(owner->active, name, hash);
     struct store_link link;
     uint32_t cursor = 0;
-    if (mailbox && delta_take(owner->active, mailbox, id, &cursor, &link)) {
+    /* Also of one that is in the base: if this is put there on the way, it no longer will be. */
+    if (link_shard(id) > shard &&
+        link_lsn(id) >= coverage_upto(rebuild->coverage, hash, link_shard(id)))
+        await_message(rebuild, hash, id);
+    if (mailbox && delta_take(owner->active, mailbox, id, &cursor, &link))
         delta_sweep(mailbox);
-    } else if (mailbox && delta_is_dead(mailbox, id)) {
-        return;
-    } else if (find_in_base(rebuild, name, hash, id, &link)) {
+    else if ((!mailbox || !delta_is_dead(mailbox, id)) &&
+             find_in_base(rebuild, name, hash, id, &link))
         delta_bury(owner->active, delta_obtain(owner->active, name, hash), &link);
-    } else {
-        if (link_shard(id) > shard &&
-            link_lsn(id) >= coverage_upto(rebuild->coverage, hash, link_shard(id)))
-            await_message(rebuild, hash, id);
+    else
         return;
-    }
     tallies_remove(owner->tallies, &link);
 }
 

@@ -75,7 +75,9 @@ struct work {
     struct medium_object *object;
     struct scan scan;
     struct hint_header hint_header;
-    bool hinted; /* by a published one that is good */
+    bool hinted;   /* by a published one that is good */
+    bool bad_hint; /* there is one, and it is not */
+    bool cut;      /* the segment is shorter than its hint says: what it lacks is damaged mail */
 };
 
 static struct medium_name name_of(enum medium_kind kind, uint32_t shard, uint32_t number)
@@ -92,15 +94,20 @@ static bool peek_epoch(struct recover *recover, struct medium_name name,
            segment_header_check(recover->window, recover->store, name, epoch) == SEGMENT_GOOD;
 }
 
-/* The published hint if there is a good one, for free(). */
+/* The published hint if there is a good one, for free(); `bad`: there is another one. */
 static uint8_t *load_hint(struct recover *recover, struct medium_name segment, uint64_t epoch,
-                          struct hint_header *header)
+                          struct hint_header *header, bool *bad)
 {
     struct medium *medium = recover->medium;
     struct medium_object *object;
     struct medium_name name = name_of(MEDIUM_HINT, segment.shard, segment.number);
-    if (medium->calls->open(medium, name, &object) != STATUS_OK)
+    enum status status = medium->calls->open(medium, name, &object);
+    if (status != STATUS_OK) {
+        *bad = status != STATUS_ABSENT;
+        if (*bad)
+            report(recover, true, segment.shard, segment.number, "its hint can't be opened", 1);
         return NULL;
+    }
     uint64_t bytes = medium->calls->size(object);
     uint8_t *hint = bytes >= HINT_HEADER_BYTES && bytes <= UINT32_MAX ? malloc(bytes) : NULL;
     bool good = hint &&
@@ -111,6 +118,7 @@ static uint8_t *load_hint(struct recover *recover, struct medium_name segment, u
     if (!good) {
         report(recover, true, segment.shard, segment.number, "its hint fails the checks", bytes);
         free(hint);
+        *bad = true;
         return NULL;
     }
     return hint;
@@ -124,21 +132,22 @@ static bool is_wanted(const struct recover *recover, uint32_t shard, uint64_t en
 /* Whether there is a good hint. Its body is checked only if it will be needed, and then read again:
  * the hints of a whole log may be more than memory. */
 static bool check_hint(struct recover *recover, struct medium_name segment, uint64_t epoch,
-                       struct hint_header *header)
+                       struct hint_header *header, bool *bad)
 {
     struct medium *medium = recover->medium;
     struct medium_object *object;
     uint8_t bytes[HINT_HEADER_BYTES];
     struct medium_name name = name_of(MEDIUM_HINT, segment.shard, segment.number);
-    if (medium->calls->open(medium, name, &object) != STATUS_OK)
-        return false;
-    bool good = medium_read_wait(medium, object, bytes, sizeof(bytes), 0) == sizeof(bytes) &&
-                hint_parse_header(span_of(bytes, sizeof(bytes)), medium->calls->size(object),
-                                  recover->store, segment.shard, segment.number, epoch, header);
-    medium->calls->close(medium, object);
+    bool good = false;
+    if (medium->calls->open(medium, name, &object) == STATUS_OK) {
+        good = medium_read_wait(medium, object, bytes, sizeof(bytes), 0) == sizeof(bytes) &&
+               hint_parse_header(span_of(bytes, sizeof(bytes)), medium->calls->size(object),
+                                 recover->store, segment.shard, segment.number, epoch, header);
+        medium->calls->close(medium, object);
+    }
     if (good && !is_wanted(recover, segment.shard, header->end_lsn))
         return true;
-    uint8_t *hint = load_hint(recover, segment, epoch, header);
+    uint8_t *hint = load_hint(recover, segment, epoch, header, bad);
     free(hint);
     return hint != NULL;
 }
@@ -177,8 +186,13 @@ static enum status examine(struct recover *recover, uint32_t shard,
     segment->bytes = medium->calls->size(work->object);
     segment->good = peek_epoch(recover, name, work->object, &segment->epoch);
     if (recover->use_hints && segment->good)
-        work->hinted = check_hint(recover, name, segment->epoch, &work->hint_header);
+        work->hinted =
+            check_hint(recover, name, segment->epoch, &work->hint_header, &work->bad_hint);
     if (work->hinted) {
+        work->cut = work->hint_header.end_offset > segment->bytes;
+        if (work->cut)
+            report(recover, true, shard, segment->number, "it is shorter than its hint says",
+                   segment->bytes);
         segment->hinted = true;
         segment->record_bytes = work->hint_header.record_bytes;
         segment->first_lsn = work->hint_header.first_lsn;
@@ -239,7 +253,7 @@ static void compare_hint(struct recover *recover, uint32_t shard,
 {
     struct medium_name name = name_of(MEDIUM_SEGMENT, shard, segment->number);
     struct hint_header published;
-    uint8_t *bytes = load_hint(recover, name, segment->epoch, &published);
+    uint8_t *bytes = load_hint(recover, name, segment->epoch, &published, &work->bad_hint);
     struct span body = hint_body(&work->scan.hint);
     if (bytes && !span_equal(span_of(bytes + HINT_HEADER_BYTES, published.body_bytes), body))
         report(recover, true, shard, segment->number, "its hint says something else", body.size);
@@ -253,23 +267,27 @@ static void report_segment(struct recover *recover, uint32_t shard, struct recov
         report(recover, true, shard, number, "acknowledged batches are damaged", judged->missing);
     if (judged->bad_records > 0)
         report(recover, true, shard, number, "records fail their checksums", judged->bad_records);
-    if (judged->damaged && judged->missing == 0 && judged->bad_records == 0)
+    bool bad_header = judged->scan->check == SEGMENT_BAD;
+    if (bad_header)
         report(recover, true, shard, number, "its header is damaged", 1);
+    if (judged->scan->cut)
+        report(recover, true, shard, number, "it is cut short", judged->scan->bytes);
     if (judged->torn)
         report(recover, false, shard, number, "a torn tail, never acknowledged", 1);
     log->stats.corrupt_batches += judged->missing;
     log->stats.corrupt_records += judged->bad_records;
+    log->stats.corrupt_segments += bad_header || judged->scan->cut;
     log->stats.torn_tails += judged->torn;
 }
 
 static enum status absorb_hint(struct recover *recover, uint32_t shard,
-                               const struct recovered_segment *segment)
+                               const struct recovered_segment *segment, struct work *work)
 {
     struct hint_header header;
     if (!is_wanted(recover, shard, segment->end_lsn))
         return STATUS_OK;
     uint8_t *hint = load_hint(recover, name_of(MEDIUM_SEGMENT, shard, segment->number),
-                              segment->epoch, &header);
+                              segment->epoch, &header, &work->bad_hint);
     if (!hint)
         return STATUS_IO; /* it was good a moment ago */
     rebuild_add(recover->rebuild, shard, segment->number,
@@ -285,9 +303,12 @@ static enum status absorb(struct recover *recover, uint32_t shard, struct recove
     struct recovered_segment *segment = &log->segments[index];
     log->stats.segments++;
     log->stats.bytes += segment->bytes;
+    log->stats.corrupt_hints += work->bad_hint;
+    log->stats.corrupt_segments += work->cut;
     if (work->hinted) {
         log->stats.hints++;
-        return absorb_hint(recover, shard, segment);
+        report_segment(recover, shard, log, judged, segment->number);
+        return absorb_hint(recover, shard, segment, work);
     }
     complete_hint(&work->scan, segment);
     tell_dropped(recover, &work->scan);

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/invariant.h"
+#include "storage/formats.h"
 #include "storage/restore.h"
 #include "storage/store_log.h"
 
@@ -149,8 +150,10 @@ enum status store_open(struct store **store, struct medium *medium, enum store_m
     }
     if (status == STATUS_OK) {
         opened->record_seed = identity_record_seed(&opened->identity);
-        status = restore_store(opened, fault);
+        status = formats_check(medium, opened->identity.id, fault);
     }
+    if (status == STATUS_OK)
+        status = restore_store(opened, fault);
     if (status == STATUS_OK)
         status = start_clerks(opened, fault);
     if (status != STATUS_OK) {
