@@ -2,7 +2,6 @@
 
 #include "base/log.h"
 #include "engine/smtp/address.h"
-#include "storage/index_rocks.h"
 #include "storage/medium_file.h"
 
 #include <stdlib.h>
@@ -10,29 +9,22 @@
 
 /* ---- opening ---- */
 
-static void close_index(struct store_opened *opened)
-{
-    if (opened->index != NULL)
-        opened->index->calls->close(opened->index);
-}
-
 static enum status open_store(struct store_opened *opened, const char *directory,
                               enum store_mode mode, const struct store_options *options,
                               struct fault *fault)
 {
     const struct medium_file_options file = {.create = mode == STORE_WRITE, .durable = true};
     struct store_options with_index = *options;
+    with_index.index_directory = directory;
     opened->directory = directory;
     enum status status = ring_open(&opened->ring, 64, fault);
     if (status != STATUS_OK)
         return status;
     status = medium_file_open(&opened->medium, &opened->ring, directory, &file, fault);
     if (status == STATUS_OK) {
-        opened->index = with_index.index = index_rocks_open(directory, mode == STORE_READ);
         status = store_open(&opened->store, opened->medium, mode, &with_index, fault);
         if (status == STATUS_OK)
             return status;
-        close_index(opened);
         opened->medium->calls->deinit(opened->medium);
     }
     ring_close(&opened->ring);
@@ -62,7 +54,6 @@ enum status store_opened_write(struct store_opened *opened, const char *director
 void store_opened_close(struct store_opened *opened)
 {
     store_close(opened->store);
-    close_index(opened);
     opened->medium->calls->deinit(opened->medium);
     ring_close(&opened->ring);
 }
