@@ -106,8 +106,8 @@ class Bench:
             before = cpu_ns(server.process.pid), index_cpu_seconds(server.process.pid)
             subprocess.run([self.options.mailrace, "blast", f"smtp://127.0.0.1:{port}",
                             "--messages", str(self.options.pair_messages), "--pipeline",
-                            "--connections", "200", "--json", report], check=True, stdout=subprocess.DEVNULL,
-                           stderr=subprocess.DEVNULL, timeout=600)
+                            "--connections", "200", "--json", report], check=True,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=600)
             settle(server.process.pid)
             every = (cpu_ns(server.process.pid) - before[0]) / 1e9
             index = index_cpu_seconds(server.process.pid) - before[1]
@@ -180,8 +180,8 @@ def report(options, figures):
         rows.append((f"large / empty, {name}", "%.2f (%.2f … %.2f)" % found))
     rest = served["cpu_us"] - served["index_cpu_us"]
     whole = rest + fill["index_cpu_us"]
-    rows.append(("index's part of serving", f"{fill['index_cpu_us']:.2f} µs a message over the whole "
-                 f"fill, beside {rest:.2f} µs for taking mail: "
+    rows.append(("index's part of serving", f"{fill['index_cpu_us']:.2f} µs a message over the "
+                 f"whole fill, beside {rest:.2f} µs for taking mail: "
                  f"{100 * fill['index_cpu_us'] / whole:.0f} %"))
     width = max(len(name) for name, _ in rows)
     return "".join(f"{name:<{width}}  {value}\n" for name, value in rows)
