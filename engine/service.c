@@ -39,11 +39,13 @@ void service_options_default(struct service_options *options)
         .message_bytes_max = 64u << 20,
         .memory_bytes = 256u << 20,
         .segment_bytes = 256u << 20,
+        .reclaim_rate = 32u << 20,
         .commit_depth = 1,
         .gather_us = 100,
         .text_line_bytes_max = 1000,
         .durable = true,
     };
+    dpdk_options_default(&options->dpdk);
 }
 
 static enum status open_store(struct service *service, struct fault *fault)
@@ -77,6 +79,8 @@ static void print_start(const struct service *service)
              medium_file_is_direct(service->workers.list[0].medium)
                  ? "direct I/O"
                  : "no direct I/O: write and fdatasync");
+    if (service->workers.dpdk != NULL)
+        log_info("dpdk %s", dpdk_text(service->workers.dpdk));
     if (!options->durable)
         log_warning("DURABILITY IS OFF (--durability none): mail acknowledged now may be lost");
     log_info("ready");
@@ -122,6 +126,8 @@ static void await_signals(struct service *service, const sigset_t *signals)
 static void stop(struct service *service)
 {
     workers_join(&service->workers);
+    if (service->workers.dpdk != NULL)
+        dpdk_close(service->workers.dpdk);
     if (service->store != NULL)
         store_close(service->store);
     if (service->medium != NULL)
@@ -274,6 +280,9 @@ static enum status configure(struct service *service, struct fault *fault)
     store_options_default(&service->store_options);
     service->store_options.shards = service->workers.count;
     service->store_options.segment_bytes = options->segment_bytes;
+    service->store_options.reclaim_rate = options->reclaim_rate;
+    service->store_options.expire_after_ns = options->expire_after_ms * NS_PER_MS;
+    service->store_options.keep_messages = options->keep_messages;
     service->store_options.commit_depth = options->commit_depth;
     /* A quarter of the budget is for staged pieces; batches, receive buffers and bytes received
      * while their session waits have the rest. */
@@ -287,7 +296,14 @@ static enum status configure(struct service *service, struct fault *fault)
 
 static enum status run(struct service *service, const sigset_t *signals, struct fault *fault)
 {
-    enum status status = workers_start(&service->workers, fault);
+    const struct dpdk_options *dpdk = &service->options->dpdk;
+    enum status status = STATUS_OK;
+    if (dpdk->wanted)
+        status = dpdk_open(&service->workers.dpdk, dpdk, service->workers.count, fault);
+    if (status == STATUS_OK)
+        status = workers_start(&service->workers, fault);
+    else
+        service->workers.count = 0;
     if (status == STATUS_OK && service->options->user != NULL)
         status = privileges_drop(service->options->user, service->options->store_directory, fault);
     if (status == STATUS_OK)

@@ -217,6 +217,22 @@ static void file_adopt(struct medium *medium, uint32_t shard, uint32_t number, s
     file_jobs_start(&file_of(medium)->jobs, FILE_ADOPT, name, NULL, 0, op);
 }
 
+static void file_begin_rewrite(struct medium *medium, uint32_t shard, uint64_t bytes,
+                               struct medium_op *op)
+{
+    INVARIANT(bytes > 0 && bytes % MEDIUM_BLOCK_BYTES == 0);
+    struct medium_name name = {.kind = MEDIUM_REWRITE, .shard = shard};
+    file_jobs_start(&file_of(medium)->jobs, FILE_BEGIN_REWRITE, name, NULL, bytes, op);
+}
+
+static void file_replace(struct medium *medium, uint32_t shard, uint32_t number,
+                         struct medium_op *op)
+{
+    INVARIANT(number > 0);
+    struct medium_name name = {.kind = MEDIUM_SEGMENT, .shard = shard, .number = number};
+    file_jobs_start(&file_of(medium)->jobs, FILE_REPLACE, name, NULL, 0, op);
+}
+
 static void file_publish(struct medium *medium, struct medium_name name, const void *bytes,
                          uint32_t size, struct medium_op *op)
 {
@@ -397,6 +413,8 @@ static const struct medium_calls file_calls = {
     .sync = file_sync,
     .prepare = file_prepare,
     .adopt = file_adopt,
+    .begin_rewrite = file_begin_rewrite,
+    .replace = file_replace,
     .publish = file_publish,
     .remove = file_remove,
     .poll = file_poll,

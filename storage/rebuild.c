@@ -155,17 +155,20 @@ static void delete_link(struct rebuild *rebuild, uint32_t shard, struct span nam
     struct delta_mailbox *mailbox = delta_find(owner->active, name, hash);
     struct store_link link;
     uint32_t cursor = 0;
-    /* Also of one that is in the base: if this is put there on the way, it no longer will be. */
-    if (link_shard(id) > shard &&
-        link_lsn(id) >= coverage_upto(rebuild->coverage, hash, link_shard(id)))
-        await_message(rebuild, hash, id);
-    if (mailbox && delta_take(owner->active, mailbox, id, &cursor, &link))
+    if (mailbox && delta_take(owner->active, mailbox, id, &cursor, &link)) {
         delta_sweep(mailbox);
-    else if ((!mailbox || !delta_is_dead(mailbox, id)) &&
-             find_in_base(rebuild, name, hash, id, &link))
-        delta_bury(owner->active, delta_obtain(owner->active, name, hash), &link);
-    else
+    } else if (mailbox && delta_is_dead(mailbox, id)) {
         return;
+    } else {
+        /* Also what the base has of the end of its coverage: when the message comes, a run on the
+         * way may have taken it out there. */
+        if (link_shard(id) > shard &&
+            link_lsn(id) >= coverage_upto(rebuild->coverage, hash, link_shard(id)))
+            await_message(rebuild, hash, id);
+        if (!find_in_base(rebuild, name, hash, id, &link))
+            return;
+        delta_bury(owner->active, delta_obtain(owner->active, name, hash), &link);
+    }
     tallies_remove(owner->tallies, &link);
 }
 

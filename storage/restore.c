@@ -11,9 +11,11 @@
 struct restore {
     struct store *store;
     struct coverage coverage;
-    uint64_t ends[STORE_SHARDS_MAX]; /* of the logs: behind their last record */
-    uint32_t logs;                   /* on disk or of this run */
-    bool complete;                   /* the index has this store's identity */
+    uint64_t ends[STORE_SHARDS_MAX];    /* of the logs: behind their last record */
+    uint64_t covered[STORE_SHARDS_MAX]; /* by the base, for every mailbox */
+    bool made_anew;                     /* the base covers all there is */
+    uint32_t logs;                      /* on disk or of this run */
+    bool complete;                      /* the index has this store's identity */
     bool empty;
     enum status status; /* of the index */
 };
@@ -122,6 +124,19 @@ static bool is_ahead(const struct restore *restore)
     return false;
 }
 
+/* Deletions that it has not taken in yet have been forgotten since, because the index had them that
+ * forgot them (remains.h): it is one of an earlier time. */
+static bool is_behind(const struct restore *restore)
+{
+    for (uint32_t log = 0; restore->complete && log < STORE_SHARDS_MAX; log++) {
+        const struct recovered *found = &restore->store->logs[log];
+        for (uint32_t i = 0; i < found->count; i++)
+            if (found->segments[i].forgotten > coverage_lowest(&restore->coverage, log))
+                return true;
+    }
+    return false;
+}
+
 /* The base covers exactly the owners of this run. */
 static bool is_of_this_run(const struct restore *restore)
 {
@@ -136,12 +151,21 @@ static bool is_of_this_run(const struct restore *restore)
     return found == shards && restore->coverage.count == shards;
 }
 
+/* What the base covers for every mailbox: all there is when it has been made anew. */
+static void find_covered(struct restore *restore)
+{
+    for (uint32_t log = 0; log < STORE_SHARDS_MAX; log++)
+        restore->covered[log] =
+            restore->made_anew ? restore->ends[log] : coverage_lowest(&restore->coverage, log);
+}
+
 static enum status start_owners(struct restore *restore)
 {
     struct store *store = restore->store;
     enum status status = STATUS_OK;
+    find_covered(restore);
     for (uint32_t i = 0; i < store->options.shards && status == STATUS_OK; i++)
-        status = owner_start(&store->owners[i], restore->logs, restore->ends);
+        status = owner_start(&store->owners[i], restore->logs, restore->ends, restore->covered);
     for (uint32_t log = 0; log < STORE_SHARDS_MAX; log++)
         atomic_store(&store->settled[log], restore->ends[log]);
     return status;
@@ -177,12 +201,14 @@ static enum status replay(struct restore *restore, struct fault *fault)
     }
     find_ends(restore);
     bool anew = !is_of_this_run(restore);
-    status = is_ahead(restore)
+    status = is_ahead(restore) || is_behind(restore)
                  ? STATUS_CORRUPT
                  : rebuild_finish(&rebuild, restore->logs, restore->ends, writable && anew);
     if (status == STATUS_FULL) {
         log_error("the index can't be written: %s; it stays in memory", status_text(status));
         status = STATUS_OK;
+    } else {
+        restore->made_anew = status == STATUS_OK && ((writable && anew) || rebuild.flushed);
     }
     rebuild_deinit(&rebuild);
     return status;

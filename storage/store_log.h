@@ -17,7 +17,9 @@
 #include "storage/index.h"
 #include "storage/maildrop.h"
 #include "storage/owner.h"
+#include "storage/reclaim.h"
 #include "storage/recover.h"
+#include "storage/retain.h"
 #include "storage/settle.h"
 #include "storage/store.h"
 #include "storage/tally.h"
@@ -44,6 +46,7 @@ struct store {
     struct desk **desks;         /* of the open logs, by shard: to wake them all */
     struct clerk reader, writer; /* of mailboxes for logins; of runs, and of what can wait */
     bool clerks;                 /* they are there */
+    struct catalog *catalog;     /* NULL: only read */
 };
 
 /* Whether more mail may come. AGAIN: the index is behind, and memory has enough of what it lacks.
@@ -67,6 +70,8 @@ struct store_log {
     struct staging staging;
     struct expunges expunges;
     struct fetches fetches;
+    struct reclaim reclaim;
+    struct retain retain;
     struct desk desk;
     struct flush flush;
     struct locks locks;

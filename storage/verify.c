@@ -35,6 +35,7 @@ struct verification {
     void (*report)(void *context, const char *line);
     void *context;
     struct notes messages, chunks, references;
+    struct notes held; /* where the messages of mailboxes are */
     bool damaged, failed;
 };
 
@@ -137,30 +138,42 @@ static void tell_place(struct verification *verification, const char *what,
     tell(verification, true, line);
 }
 
+/* Whether a mailbox has the message that refers to the chunk: those of others may be gone. */
+static bool is_needed(const struct verification *verification, const struct note *reference)
+{
+    const struct place by = {
+        .shard = reference->shard, .segment = reference->segment, .slot = reference->slot};
+    return has_place(&verification->held, &by);
+}
+
 static void check_references(struct verification *verification)
 {
     for (size_t i = 0; i < verification->references.count; i++) {
         const struct place *place = &verification->references.items[i].place;
-        if (!has_place(&verification->chunks, place))
+        if (is_needed(verification, &verification->references.items[i]) &&
+            !has_place(&verification->chunks, place))
             tell_place(verification, "a message needs a chunk that is not here", place);
     }
+}
+
+static void check_link(struct verification *verification, const struct store_link *link)
+{
+    struct note held = {
+        .place = {.shard = link_shard(link->id), .segment = link->segment, .slot = link->slot}};
+    struct place place = held.place;
+    place.id = link->id;
+    place.bytes = link->record_bytes;
+    add_note(verification, &verification->held, held);
+    if (!has_place(&verification->messages, &place))
+        tell_place(verification, "a mailbox has a message that is not here", &place);
 }
 
 static void check_mailbox(void *context, struct span mailbox, const struct store_link *links,
                           uint32_t count)
 {
-    struct verification *verification = context;
     (void)mailbox;
-    for (uint32_t i = 0; i < count; i++) {
-        const struct store_link *link = &links[i];
-        struct place place = {.id = link->id,
-                              .shard = link_shard(link->id),
-                              .segment = link->segment,
-                              .slot = link->slot,
-                              .bytes = link->record_bytes};
-        if (!has_place(&verification->messages, &place))
-            tell_place(verification, "a mailbox has a message that is not here", &place);
-    }
+    for (uint32_t i = 0; i < count; i++)
+        check_link(context, &links[i]);
 }
 
 static void check_links(struct verification *verification)
@@ -204,6 +217,7 @@ static void verification_deinit(struct verification *verification)
     free(verification->messages.items);
     free(verification->chunks.items);
     free(verification->references.items);
+    free(verification->held.items);
 }
 
 enum status store_verify(struct store *store, void (*report)(void *context, const char *line),
@@ -214,8 +228,9 @@ enum status store_verify(struct store *store, void (*report)(void *context, cons
     if (status == STATUS_OK) {
         sort_notes(&verification.messages);
         sort_notes(&verification.chunks);
-        check_references(&verification);
         check_links(&verification);
+        sort_notes(&verification.held);
+        check_references(&verification);
         status = verification.damaged ? STATUS_CORRUPT : STATUS_OK;
     }
     verification_deinit(&verification);

@@ -9,11 +9,21 @@
 
 /* ---- opening ---- */
 
-static enum status open_store(struct store_opened *opened, const char *directory,
+static bool has_store(struct medium *medium)
+{
+    struct medium_object *object;
+    if (medium->calls->open(medium, (struct medium_name){.kind = MEDIUM_STORE}, &object) !=
+        STATUS_OK)
+        return false;
+    medium->calls->close(medium, object);
+    return true;
+}
+
+static enum status open_store(struct store_opened *opened, const char *directory, bool create,
                               enum store_mode mode, const struct store_options *options,
                               struct fault *fault)
 {
-    const struct medium_file_options file = {.create = mode == STORE_WRITE, .durable = true};
+    const struct medium_file_options file = {.create = create, .durable = true};
     struct store_options with_index = *options;
     with_index.index_directory = directory;
     opened->directory = directory;
@@ -22,7 +32,11 @@ static enum status open_store(struct store_opened *opened, const char *directory
         return status;
     status = medium_file_open(&opened->medium, &opened->ring, directory, &file, fault);
     if (status == STATUS_OK) {
-        status = store_open(&opened->store, opened->medium, mode, &with_index, fault);
+        status = create || has_store(opened->medium)
+                     ? STATUS_OK
+                     : fault_set(fault, STATUS_ABSENT, "%s: there is no store", directory);
+        if (status == STATUS_OK)
+            status = store_open(&opened->store, opened->medium, mode, &with_index, fault);
         if (status == STATUS_OK)
             return status;
         opened->medium->calls->deinit(opened->medium);
@@ -38,7 +52,7 @@ enum status store_opened_read(struct store_opened *opened, const char *directory
     store_options_default(&options);
     options.fetches_max = 1;
     struct fault why;
-    enum status status = open_store(opened, directory, STORE_READ, &options, &why);
+    enum status status = open_store(opened, directory, false, STORE_READ, &options, &why);
     if (status == STATUS_OK)
         return status;
     bool named = strstr(why.text, directory) != NULL;
@@ -48,7 +62,13 @@ enum status store_opened_read(struct store_opened *opened, const char *directory
 enum status store_opened_write(struct store_opened *opened, const char *directory,
                                const struct store_options *options, struct fault *fault)
 {
-    return open_store(opened, directory, STORE_WRITE, options, fault);
+    return open_store(opened, directory, true, STORE_WRITE, options, fault);
+}
+
+enum status store_opened_own(struct store_opened *opened, const char *directory,
+                             const struct store_options *options, struct fault *fault)
+{
+    return open_store(opened, directory, false, STORE_WRITE, options, fault);
 }
 
 void store_opened_close(struct store_opened *opened)

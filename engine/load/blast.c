@@ -22,6 +22,7 @@ enum {
     SPARE_CONNECTIONS = 64,
     SPARE_DESCRIPTORS = 64,
     LOOK_MS = 250,
+    LINK_WAIT_MS = 5000,
 };
 
 enum ending { GO_ON, END, END_NOW };
@@ -49,11 +50,13 @@ struct blast {
     struct paper paper;
     struct ledger *ledger;
     struct timeline timeline;
+    struct dpdk *dpdk; /* NULL: the kernel's network alone */
     struct part *parts;
-    uint32_t parts_count;   /* whose thread was started */
-    pthread_t watcher;      /* the main thread */
-    _Atomic(uint32_t) over; /* parts that are */
-    _Atomic(int) ending;    /* enum ending */
+    uint32_t parts_count;     /* whose thread was started */
+    pthread_t watcher;        /* the main thread */
+    _Atomic(uint32_t) served; /* parts that have no more to say, */
+    _Atomic(uint32_t) over;   /* and that are gone */
+    _Atomic(int) ending;      /* enum ending */
 };
 
 void blast_options_default(struct blast_options *options)
@@ -69,6 +72,8 @@ void blast_options_default(struct blast_options *options)
         .timeout_ms = 60000,
         .seed = 1,
     };
+    dpdk_options_default(&options->dpdk);
+    options->dpdk.link_wait_ms = LINK_WAIT_MS;
     enum status status = distribution_parse("4k", 0, UINT64_MAX, &options->size, &fault);
     INVARIANT(status == STATUS_OK);
     status = distribution_parse("1", 1, UINT64_MAX, &options->recipients, &fault);
@@ -91,7 +96,15 @@ static enum status part_open(struct part *part)
         .buffers = RECEIVE_BUFFERS,
         .buffer_bytes = RECEIVE_BUFFER_BYTES,
     };
-    status = net_uring_open(&part->net, &part->ring, &net, &part->fault);
+    struct net *kernel;
+    status = net_uring_open(&kernel, &part->ring, &net, &part->fault);
+    if (status != STATUS_OK)
+        return status;
+    if (blast->dpdk == NULL)
+        part->net = kernel;
+    else
+        status = net_dpdk_open(&part->net, blast->dpdk, part->index, kernel, net.connections_max,
+                               &clock_system, &part->fault);
     if (status != STATUS_OK)
         return status;
     const struct generator_options generator = {
@@ -120,6 +133,17 @@ static void part_serve(struct part *part)
     }
 }
 
+/* On a port that they share, parts carry each other's frames: nobody goes before all are done. */
+static void part_carry(struct part *part)
+{
+    struct blast *blast = part->blast;
+    atomic_fetch_add(&blast->served, 1);
+    while (blast->dpdk != NULL && part->net != NULL &&
+           atomic_load(&blast->served) < blast->options->shards &&
+           atomic_load(&blast->ending) != END_NOW)
+        net_poll(part->net, NS_PER_MS);
+}
+
 static void part_close(struct part *part)
 {
     if (part->net != NULL)
@@ -137,6 +161,7 @@ static void *part_run(void *argument)
         part_serve(part);
     else
         atomic_store(&part->blast->ending, END_NOW);
+    part_carry(part);
     part_close(part);
     atomic_fetch_add(&part->blast->over, 1);
     pthread_kill(part->blast->watcher, SIGOVER);
@@ -243,11 +268,18 @@ static enum status run(struct blast *blast, blast_progress *progress, void *cont
     sigaddset(&signals, SIGOVER);
     pthread_sigmask(SIG_BLOCK, &signals, &before);
     blast->watcher = pthread_self();
-    enum status status = start_parts(blast, fault);
+    const struct blast_options *options = blast->options;
+    enum status status = STATUS_OK;
+    if (options->dpdk.wanted)
+        status = dpdk_open(&blast->dpdk, &options->dpdk, options->shards, fault);
+    if (status == STATUS_OK)
+        status = start_parts(blast, fault);
     watch(blast, &signals, progress, context, report);
     look(blast, report, report->seconds, true);
     report->total = (struct tally){0};
     enum status gathered = gather(blast, report, status == STATUS_OK ? fault : NULL);
+    if (blast->dpdk != NULL)
+        dpdk_close(blast->dpdk);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return status == STATUS_OK ? gathered : status;
 }

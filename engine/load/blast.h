@@ -5,6 +5,7 @@
 #include "engine/load/letter.h"
 #include "engine/load/tally.h"
 #include "engine/load/target.h"
+#include "engine/net/dpdk/net_dpdk.h"
 
 #define BLAST_SOURCES_MAX 64u
 #define BLAST_STEPS_MAX 2000u /* of the time line: then neighbours are joined, two by two */
@@ -31,7 +32,8 @@ struct blast_options {
     union net_address sources[BLAST_SOURCES_MAX];
     uint32_t sources_count; /* 0: the system's choice */
     uint32_t gather_us;     /* see ring_gather; 0: replies are taken at once */
-    uint64_t timeout_ms;    /* for any reply; RFC 5321's where that is less */
+    struct dpdk_options dpdk;
+    uint64_t timeout_ms; /* for any reply; RFC 5321's where that is less */
     uint64_t seed;
 };
 
