@@ -164,9 +164,9 @@ bool store_turn(struct store_log *log)
     if (!log->settle.closing) /* then what others send is no longer taken in */
         owner_catch_up(log->owner);
     bool stuck = settle_turn(log);
+    desk_turn(&log->desk); /* a mailbox that is open now may be expunged in this turn */
     expunge_turn(log);
     commit_turn(&log->commit);
-    desk_turn(&log->desk);
     flush_turn(log);
     reclaim_turn(log);
     bool more = retain_turn(log);
