@@ -46,8 +46,14 @@ static const char *version_value(uint32_t index)
     return MAILRACE_VERSION;
 }
 
+static const char *purpose_value(uint32_t index)
+{
+    return index == 0 ? "mail" : "deletions";
+}
+
 static const struct label by_door = {"door", door_value, DOOR_KINDS};
 static const struct label by_mode = {"mode", mode_value, METRICS_DURABILITIES};
+static const struct label by_purpose = {"purpose", purpose_value, 2};
 static const struct label by_version = {"version", version_value, 1};
 
 #define FAMILY(what, where, title, field, ...)                                                     \
@@ -112,6 +118,11 @@ static const struct family families[] = {
            "Pieces of long messages written ahead of their end."),
     FAMILY(COUNTER, SHARD, "mailrace_store_segments_total", shard.store.segments,
            "Segments of the log begun."),
+    FAMILY(COUNTER, SHARD, "mailrace_store_damaged_fetches_total", shard.store.damaged,
+           "Fetches that found the message damaged, and gave nothing."),
+    FAMILY(GAUGE, SHARD, "mailrace_store_refused", shard.store.refused,
+           "1 for what the log does not take for now: its medium is full or fails.",
+           .label = &by_purpose),
     FAMILY(GAUGE, SHARD, "mailrace_store_staged_bytes", shard.store.staged_bytes,
            "Bytes of messages in flight held in memory."),
     FAMILY(GAUGE, SHARD, "mailrace_store_staged_peak_bytes", shard.store.staged_bytes_peak,
@@ -145,6 +156,10 @@ static const struct family families[] = {
            "Acknowledged batches found damaged at the start."),
     FAMILY(GAUGE, LOG, "mailrace_recovery_corrupt_records", recovered.corrupt_records,
            "Records found damaged at the start."),
+    FAMILY(GAUGE, LOG, "mailrace_recovery_corrupt_segments", recovered.corrupt_segments,
+           "Segments whose header or size was found wrong at the start."),
+    FAMILY(GAUGE, LOG, "mailrace_recovery_corrupt_hints", recovered.corrupt_hints,
+           "Hints found damaged at the start, and made anew."),
 };
 
 enum { FAMILIES = sizeof families / sizeof *families };

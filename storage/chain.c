@@ -134,7 +134,8 @@ void chain_resolve(struct chain_segment *segments, uint32_t count, struct chain 
     for (uint32_t i = 0; i < count; i++) {
         const struct scan *scan = segments[i].scan;
         bool header_lost = !segments[i].hint && scan->count > 0 && scan->check != SEGMENT_GOOD;
-        segments[i].damaged = segments[i].missing > 0 || segments[i].bad_records > 0 || header_lost;
+        segments[i].damaged =
+            segments[i].missing > 0 || segments[i].bad_records > 0 || header_lost || scan->cut;
         if (i == chain->tail && !segments[i].hint && scan->leftovers && !chain->closed)
             segments[i].torn = true;
     }

@@ -5,6 +5,7 @@
 #include "base/log.h"
 
 #include <inttypes.h>
+#include <string.h>
 #include <sys/mman.h>
 
 enum status commit_init(struct commit *commit, const struct store_options *options)
@@ -70,12 +71,15 @@ uint32_t commit_record_max(const struct commit *commit)
 
 /* ---- the filling batch ---- */
 
+static bool is_filling(const struct commit *commit)
+{
+    return commit->begun > commit->submitted &&
+           commit->batches[(commit->begun - 1) % commit->count].state == BATCH_FILLING;
+}
+
 static struct batch *filling(struct commit *commit)
 {
-    if (commit->begun == commit->submitted)
-        return NULL;
-    struct batch *batch = commit_batch(commit, commit->begun - 1);
-    return batch->state == BATCH_FILLING ? batch : NULL;
+    return is_filling(commit) ? commit_batch(commit, commit->begun - 1) : NULL;
 }
 
 static void close_filling(struct commit *commit)
@@ -92,17 +96,44 @@ static uint64_t remaining(const struct commit *commit)
     return commit->segment ? commit->segment->bytes - commit->offset : 0;
 }
 
-/* Finds a place for the next batch. Without a segment to follow, mail leaves the last batches of
- * this one to deletions: they must be possible on a full disk. */
+static bool is_followed(const struct commit *commit)
+{
+    return commit->spare.state == SPARE_READY;
+}
+
+/* What mail leaves of this segment to deletions, which must be possible on a full disk: the last
+ * batch until a segment follows, much more when none can: each deletion may be a commit. */
+static uint64_t kept(const struct commit *commit)
+{
+    if (is_followed(commit))
+        return 0;
+    uint64_t share = commit->spare.failure != STATUS_OK && commit->segment
+                         ? commit->segment->bytes / COMMIT_KEPT_SHARE
+                         : 0;
+    return share > commit->batch_bytes ? share : commit->batch_bytes;
+}
+
+/* The batch that fills, or the next one, is in what mail leaves to deletions. */
+static bool is_kept(const struct commit *commit)
+{
+    uint64_t bytes = kept(commit);
+    return bytes > 0 && remaining(commit) < bytes + commit->batch_bytes;
+}
+
+static enum status unfollowed(const struct commit *commit)
+{
+    return commit->spare.failure != STATUS_OK ? commit->spare.failure : STATUS_AGAIN;
+}
+
+/* Finds a place for the next batch. */
 static enum status find_place(struct commit *commit, uint64_t bytes, enum commit_purpose purpose)
 {
-    uint64_t left = remaining(commit);
-    bool followed = commit->spare.state == SPARE_READY;
-    uint64_t need = followed ? commit->batch_bytes : 2ull * commit->batch_bytes;
-    if (left >= need || (purpose == COMMIT_DELETION && left >= BATCH_HEADER_BYTES + bytes))
+    uint64_t need = purpose == COMMIT_DELETION ? BATCH_HEADER_BYTES + bytes
+                                               : kept(commit) + commit->batch_bytes;
+    if (remaining(commit) >= need)
         return STATUS_OK;
-    if (!followed)
-        return commit->spare.failure != STATUS_OK ? commit->spare.failure : STATUS_AGAIN;
+    if (!is_followed(commit))
+        return unfollowed(commit);
     segment_drop(commit->segment);
     commit->segment = spare_take(&commit->spare);
     commit->offset = SEGMENT_FIRST_BATCH;
@@ -145,6 +176,8 @@ enum status commit_reserve(struct commit *commit, uint64_t bytes, enum commit_pu
         return commit->refusal != STATUS_OK ? commit->refusal : STATUS_AGAIN;
     if (bytes > commit_record_max(commit))
         return STATUS_FULL;
+    if (purpose == COMMIT_MAIL && is_kept(commit))
+        return unfollowed(commit);
     struct batch *batch = filling(commit);
     if (!batch || !fits(commit, batch, bytes)) {
         if (commit->begun - commit->settled >= commit->count - 1)
@@ -180,26 +213,51 @@ void commit_add(struct commit *commit, const struct commit_slot *slot, struct re
 uint32_t commit_filling_room(const struct commit *commit)
 {
     const struct batch *batch = &commit->batches[(commit->begun - 1) % commit->count];
-    if (commit->begun == commit->submitted || batch->state != BATCH_FILLING)
-        return 0;
-    return batch->capacity - batch->header.used;
+    return is_filling(commit) ? batch->capacity - batch->header.used : 0;
 }
 
 uint64_t commit_room(const struct commit *commit)
 {
-    if (commit->state != COMMIT_RUNNING)
+    if (commit->state != COMMIT_RUNNING || is_kept(commit))
         return 0;
-    uint64_t room = commit_filling_room(commit), left = remaining(commit);
-    if (room > 0) /* the filling batch stands at commit->offset */
+    uint64_t left = remaining(commit), keep = kept(commit);
+    if (is_filling(commit)) /* it stands at commit->offset */
         left -= left < commit->batch_bytes ? left : commit->batch_bytes;
     uint64_t taken = commit->begun - commit->settled; /* an anchor may have the last one */
     uint64_t buffers = taken < commit->count ? commit->count - 1 - taken : 0;
-    uint64_t places = left / commit->batch_bytes;
-    if (commit->spare.state == SPARE_READY)
+    uint64_t places = left > keep ? (left - keep) / commit->batch_bytes : 0;
+    if (is_followed(commit))
         places += (commit->spare.segment->bytes - SEGMENT_FIRST_BATCH) / commit->batch_bytes - 1;
+    return commit_filling_room(commit) +
+           (buffers < places ? buffers : places) * commit_record_max(commit);
+}
+
+/* ---- what can't be taken ---- */
+
+enum status commit_refusal(const struct commit *commit, enum commit_purpose purpose)
+{
+    if (commit->state != COMMIT_RUNNING)
+        return commit->refusal;
+    bool none = purpose == COMMIT_MAIL
+                    ? is_kept(commit)
+                    : !is_followed(commit) && remaining(commit) < MEDIUM_BLOCK_BYTES;
+    return none && commit->spare.failure != STATUS_AGAIN ? commit->spare.failure : STATUS_OK;
+}
+
+/* A line when it begins and when it is over, whoever asks meanwhile. */
+static void tell_refusal(struct commit *commit, enum commit_purpose purpose)
+{
+    static const char *const names[] = {[COMMIT_MAIL] = "mail", [COMMIT_DELETION] = "deletions"};
+    uint64_t *refused = &commit->counters->refused[purpose];
+    enum status refusal = commit_refusal(commit, purpose);
+    if (*refused == (refusal != STATUS_OK))
+        return;
+    *refused = refusal != STATUS_OK;
+    if (refusal != STATUS_OK)
+        log_error("log %" PRIu32 " takes no %s: %s", commit->shard, names[purpose],
+                  status_text(refusal));
     else
-        places -= places > 0;
-    return room + (buffers < places ? buffers : places) * commit_record_max(commit);
+        log_info("log %" PRIu32 " takes %s again", commit->shard, names[purpose]);
 }
 
 /* ---- writing ---- */
@@ -240,7 +298,7 @@ static void batch_done(struct medium_op *op)
     log_error("log %" PRIu32 ": writing %" PRIu32 " bytes to segment %08" PRIu32 " at %" PRIu64
               ": %s",
               commit->shard, batch->header.bytes, batch->segment->number, batch->offset,
-              status_text(commit->failure));
+              strerror((int)-op->result));
 }
 
 static void submit(struct commit *commit, struct batch *batch)
@@ -291,7 +349,7 @@ static void take_hold(struct commit *commit, uint64_t now_ns)
     if (remaining(commit) < MEDIUM_BLOCK_BYTES) {
         struct segment *segment = spare_take(&commit->spare);
         if (!segment) {
-            if (commit->spare.failure != STATUS_OK)
+            if (unfollowed(commit) != STATUS_AGAIN)
                 commit->refusal = commit->spare.failure;
             return;
         }
@@ -323,6 +381,8 @@ void commit_turn(struct commit *commit)
             break;
         submit(commit, batch);
     }
+    tell_refusal(commit, COMMIT_MAIL);
+    tell_refusal(commit, COMMIT_DELETION);
 }
 
 void commit_close(struct commit *commit)

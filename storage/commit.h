@@ -88,6 +88,9 @@ enum commit_purpose {
     COMMIT_DELETION, /* may use the last part of a segment when there is no next one */
 };
 
+/* On a medium without room for another segment, this part of the last one is for deletions. */
+#define COMMIT_KEPT_SHARE 4u
+
 struct commit_slot {
     uint8_t *bytes; /* where the record goes: header, then payload */
     uint64_t lsn;
@@ -110,6 +113,9 @@ uint64_t commit_room(const struct commit *commit);
 uint32_t commit_filling_room(const struct commit *commit);
 /* The largest record that fits into any batch. */
 uint32_t commit_record_max(const struct commit *commit);
+
+/* Why a record of this purpose is refused for now; OK: it is not. */
+enum status commit_refusal(const struct commit *commit, enum commit_purpose purpose) MUST_CHECK;
 
 /* Takes hold after a failure, gets the next segment ready, submits what the depth allows. */
 void commit_turn(struct commit *commit);

@@ -82,6 +82,7 @@ static void job_fail(struct fetch_job *job, enum status failure)
     struct store_log *log = job->log;
     char id[STORE_ID_TEXT_BYTES];
     store_id_text(job->link.id, id);
+    log->counters.damaged += failure == STATUS_CORRUPT;
     if (log_allowed(&log->fetches.alarms, clock_monotonic_ns(log->clock), 10))
         log_error("message %.*s (shard %" PRIu32 ", segment %08" PRIu32 ", offset %" PRIu64 "): %s",
                   STORE_ID_TEXT_BYTES, id, link_shard(job->link.id), job->link.segment,

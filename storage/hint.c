@@ -170,6 +170,15 @@ struct span hint_seal(struct hint *hint)
     return span_of(hint->bytes, hint->size);
 }
 
+bool hint_is_newer(const uint8_t *bytes, const uint8_t store[16])
+{
+    struct hint_header read;
+    memcpy(&read, bytes, sizeof(read));
+    return memcmp(read.magic, hint_magic, sizeof(read.magic)) == 0 &&
+           read.header_crc == header_checksum(&read) &&
+           memcmp(read.store, store, sizeof(read.store)) == 0 && read.format > STORE_FORMAT;
+}
+
 bool hint_parse(struct span bytes, const uint8_t store[16], uint32_t shard, uint32_t segment,
                 uint64_t epoch, struct hint_header *header)
 {

@@ -85,6 +85,9 @@ struct span hint_seal(struct hint *hint);
 bool hint_parse(struct span bytes, const uint8_t store[16], uint32_t shard, uint32_t segment,
                 uint64_t epoch, struct hint_header *header);
 
+/* The beginning of a hint, HINT_HEADER_BYTES, is sound and of a format that is newer than ours. */
+bool hint_is_newer(const uint8_t *bytes, const uint8_t store[16]);
+
 /* Entries of a body, in order; `entries` moves on. False at the end. */
 bool hint_next(struct span *entries, struct hint_entry *entry, struct span *content);
 /* The next link of a message's content, at most entry->links times. */

@@ -61,6 +61,7 @@ struct medium_calls {
     enum status (*list)(struct medium *medium,
                         void (*visit)(void *context, struct medium_name name, uint64_t bytes),
                         void *context, struct fault *fault);
+    /* ABSENT; CORRUPT: something else has its name. */
     enum status (*open)(struct medium *medium, struct medium_name name,
                         struct medium_object **object);
     void (*close)(struct medium *medium, struct medium_object *object);

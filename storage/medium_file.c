@@ -150,8 +150,8 @@ static int object_open_for_writing(struct medium_file *file, struct medium_objec
 {
     char path[FILE_PATH_BYTES];
     struct stat ours, named;
-    if (object->write_fd >= 0)
-        return 0;
+    if (object->write_fd >= 0) /* without a name it is gone with the process */
+        return fstat(object->write_fd, &named) == 0 && named.st_nlink > 0 ? 0 : -ESTALE;
     file_name_path(object->name, path);
     int fd = openat(file->root, path, O_WRONLY | O_CLOEXEC | (file->direct ? O_DIRECT : 0));
     if (fd < 0)
@@ -238,6 +238,10 @@ static enum status file_open(struct medium *medium, struct medium_name name,
     char path[FILE_PATH_BYTES];
     struct stat about;
     file_name_path(name, path);
+    if (fstatat(file->root, path, &about, 0) < 0)
+        return status_from_errno(errno);
+    if (!S_ISREG(about.st_mode)) /* a pipe would keep us waiting */
+        return STATUS_CORRUPT;
     int fd = openat(file->root, path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return status_from_errno(errno);
@@ -285,6 +289,8 @@ static uint64_t file_space_left(struct medium *medium)
     struct statvfs about;
     if (fstatvfs(file_of(medium)->root, &about) < 0)
         return 0;
+    if (about.f_blocks == 0) /* it has no limit, or keeps it to itself */
+        return UINT64_MAX;
     return (uint64_t)about.f_bavail * about.f_frsize;
 }
 

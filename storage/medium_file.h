@@ -8,8 +8,9 @@
  * the writer.
  *
  * The descriptor for writing is opened at an object's first write, by its name: -ENOENT or -ESTALE
- * when that is no longer its own. Opening, listing and fencing block, everything else is the
- * ring's. A medium takes two of the ring's operation numbers for good. */
+ * when that is no longer its own, and -ESTALE when it has lost its name later. Opening, listing and
+ * fencing block, everything else is the ring's. A medium takes two of the ring's operation numbers
+ * for good. */
 #ifndef STORAGE_MEDIUM_FILE_H
 #define STORAGE_MEDIUM_FILE_H
 

@@ -73,6 +73,8 @@ struct work {
     struct scan scan;
     struct hint_header hint_header;
     uint8_t *hint; /* the published one, if it is good */
+    bool bad_hint; /* there is one, and it is not */
+    bool cut;      /* the segment is shorter than its hint says: what it lacks is damaged mail */
 };
 
 static struct medium_name name_of(enum medium_kind kind, uint32_t shard, uint32_t number)
@@ -89,15 +91,20 @@ static bool peek_epoch(struct recover *recover, struct medium_name name,
            segment_header_check(recover->window, recover->store, name, epoch) == SEGMENT_GOOD;
 }
 
-/* The published hint if there is a good one, for free(). */
+/* The published hint if there is a good one, for free(); `bad`: there is another one. */
 static uint8_t *load_hint(struct recover *recover, struct medium_name segment, uint64_t epoch,
-                          struct hint_header *header)
+                          struct hint_header *header, bool *bad)
 {
     struct medium *medium = recover->medium;
     struct medium_object *object;
     struct medium_name name = name_of(MEDIUM_HINT, segment.shard, segment.number);
-    if (medium->calls->open(medium, name, &object) != STATUS_OK)
+    enum status status = medium->calls->open(medium, name, &object);
+    if (status != STATUS_OK) {
+        *bad = status != STATUS_ABSENT;
+        if (*bad)
+            report(recover, true, segment.shard, segment.number, "its hint can't be opened", 1);
         return NULL;
+    }
     uint64_t bytes = medium->calls->size(object);
     uint8_t *hint = bytes >= HINT_HEADER_BYTES && bytes <= UINT32_MAX ? malloc(bytes) : NULL;
     bool good = hint &&
@@ -108,6 +115,7 @@ static uint8_t *load_hint(struct recover *recover, struct medium_name segment, u
     if (!good) {
         report(recover, true, segment.shard, segment.number, "its hint fails the checks", bytes);
         free(hint);
+        *bad = true;
         return NULL;
     }
     return hint;
@@ -147,8 +155,12 @@ static enum status examine(struct recover *recover, uint32_t shard,
     segment->bytes = medium->calls->size(work->object);
     segment->good = peek_epoch(recover, name, work->object, &segment->epoch);
     if (recover->use_hints && segment->good)
-        work->hint = load_hint(recover, name, segment->epoch, &work->hint_header);
+        work->hint = load_hint(recover, name, segment->epoch, &work->hint_header, &work->bad_hint);
     if (work->hint) {
+        work->cut = work->hint_header.end_offset > segment->bytes;
+        if (work->cut)
+            report(recover, true, shard, segment->number, "it is shorter than its hint says",
+                   segment->bytes);
         segment->hinted = true;
         segment->first_lsn = work->hint_header.first_lsn;
         segment->end_lsn = work->hint_header.end_lsn;
@@ -207,7 +219,7 @@ static void compare_hint(struct recover *recover, uint32_t shard,
 {
     struct medium_name name = name_of(MEDIUM_SEGMENT, shard, segment->number);
     struct hint_header published;
-    uint8_t *bytes = load_hint(recover, name, segment->epoch, &published);
+    uint8_t *bytes = load_hint(recover, name, segment->epoch, &published, &work->bad_hint);
     struct span body = hint_body(&work->scan.hint);
     if (bytes && !span_equal(span_of(bytes + HINT_HEADER_BYTES, published.body_bytes), body))
         report(recover, true, shard, segment->number, "its hint says something else", body.size);
@@ -221,12 +233,16 @@ static void report_segment(struct recover *recover, uint32_t shard, struct recov
         report(recover, true, shard, number, "acknowledged batches are damaged", judged->missing);
     if (judged->bad_records > 0)
         report(recover, true, shard, number, "records fail their checksums", judged->bad_records);
-    if (judged->damaged && judged->missing == 0 && judged->bad_records == 0)
+    bool bad_header = judged->scan->check == SEGMENT_BAD;
+    if (bad_header)
         report(recover, true, shard, number, "its header is damaged", 1);
+    if (judged->scan->cut)
+        report(recover, true, shard, number, "it is cut short", judged->scan->bytes);
     if (judged->torn)
         report(recover, false, shard, number, "a torn tail, never acknowledged", 1);
     log->stats.corrupt_batches += judged->missing;
     log->stats.corrupt_records += judged->bad_records;
+    log->stats.corrupt_segments += bad_header || judged->scan->cut;
     log->stats.torn_tails += judged->torn;
 }
 
@@ -237,11 +253,14 @@ static void absorb(struct recover *recover, uint32_t shard, struct recovered *lo
     struct recovered_segment *segment = &log->segments[index];
     log->stats.segments++;
     log->stats.bytes += segment->bytes;
+    log->stats.corrupt_hints += work->bad_hint;
+    log->stats.corrupt_segments += work->cut;
     if (work->hint) {
         log->stats.hints++;
         log->stats.dead_bytes += work->hint_header.record_bytes;
         rebuild_add(recover->rebuild, shard, segment->number,
                     span_of(work->hint + HINT_HEADER_BYTES, work->hint_header.body_bytes));
+        report_segment(recover, shard, log, judged, segment->number);
         return;
     }
     complete_hint(&work->scan, segment);

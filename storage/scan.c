@@ -64,8 +64,11 @@ static bool header_at(struct scan *scan, uint64_t offset, struct batch_header *h
 {
     struct batch_place place = place_at(scan, offset);
     const uint8_t *block = window_at(scan, offset, MEDIUM_BLOCK_BYTES);
-    return block && batch_header_check(block, &place, header) &&
-           header->bytes <= scan->bytes - offset;
+    if (!block || !batch_header_check(block, &place, header))
+        return false;
+    bool whole = header->bytes <= scan->bytes - offset;
+    scan->cut = scan->cut || !whole;
+    return whole;
 }
 
 static void read_records(struct scan *scan, struct scan_batch *batch)
@@ -167,10 +170,20 @@ static bool epoch_of_first_batch(struct scan *scan)
     return header_at(scan, SEGMENT_FIRST_BATCH, &header);
 }
 
+static bool is_blank(struct scan *scan)
+{
+    for (uint64_t offset = 0; offset < scan->bytes; offset += MEDIUM_BLOCK_BYTES)
+        if (!is_zero(window_at(scan, offset, MEDIUM_BLOCK_BYTES), MEDIUM_BLOCK_BYTES))
+            return false;
+    return true;
+}
+
 enum status scan_segment(struct scan *scan)
 {
-    scan->bytes = scan->medium->calls->size(scan->object) & ~(uint64_t)(MEDIUM_BLOCK_BYTES - 1);
-    scan->check = SEGMENT_UNBORN;
+    scan->bytes = scan->medium->calls->size(scan->object);
+    scan->cut = scan->bytes % MEDIUM_BLOCK_BYTES != 0;
+    scan->bytes -= scan->bytes % MEDIUM_BLOCK_BYTES;
+    scan->check = SEGMENT_BAD; /* without a header block it was cut short */
     for (int i = 0; i < 2 && scan->check != SEGMENT_GOOD; i++) {
         scan->window_bytes = 0;
         const uint8_t *block = window_at(scan, 0, MEDIUM_BLOCK_BYTES);
@@ -180,6 +193,8 @@ enum status scan_segment(struct scan *scan)
     if (scan->check == SEGMENT_NEWER)
         return STATUS_NEWER;
     bool known = scan->check == SEGMENT_GOOD || epoch_of_first_batch(scan);
+    if (scan->check == SEGMENT_UNBORN && (known || !is_blank(scan)))
+        scan->check = SEGMENT_BAD;
     hint_init(&scan->hint, scan->store, scan->name.shard, scan->name.number, scan->epoch);
     return known ? scan_batches(scan) : STATUS_OK;
 }

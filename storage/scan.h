@@ -45,6 +45,7 @@ struct scan {
     uint32_t count, capacity;
     struct hint hint;    /* of all batches found */
     bool leftovers;      /* bytes that are not zero behind the last batch */
+    bool cut;            /* the segment ends within a block or a batch, as none is made */
     uint32_t unreadable; /* blocks */
 
     /* Its own. */

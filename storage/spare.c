@@ -2,6 +2,10 @@
 
 #include "base/hash.h"
 #include "base/invariant.h"
+#include "base/log.h"
+
+#include <inttypes.h>
+#include <string.h>
 
 static void spare_done(struct medium_op *op)
 {
@@ -59,8 +63,23 @@ static void begin(struct spare *spare, uint64_t now_ns)
     start(spare, SPARE_BEGINNING);
 }
 
-static void step_failed(struct spare *spare, enum status failure, uint64_t now_ns)
+/* One line however often it is tried. */
+static void tell_failure(const struct spare *spare, int error)
 {
+    static const char *const steps[] = {
+        [SPARE_PREPARING] = "preparing",
+        [SPARE_ADOPTING] = "naming",
+        [SPARE_BEGINNING] = "beginning",
+        [SPARE_DISCARDING] = "removing",
+    };
+    if (spare->failure == STATUS_OK || spare->failure == STATUS_AGAIN)
+        log_error("log %" PRIu32 ": %s a segment: %s", spare->shard, steps[spare->state],
+                  strerror(error));
+}
+
+static void step_failed(struct spare *spare, int error, uint64_t now_ns)
+{
+    tell_failure(spare, error);
     if (spare->state == SPARE_BEGINNING) {
         segment_drop(spare->segment);
         spare->segment = NULL;
@@ -68,7 +87,15 @@ static void step_failed(struct spare *spare, enum status failure, uint64_t now_n
     }
     if (spare->state == SPARE_DISCARDING)
         spare->doomed = 0; /* recovery removes what can't be removed now */
-    spare_fail(spare, failure, now_ns);
+    spare_fail(spare, status_from_errno(error) == STATUS_FULL ? STATUS_FULL : STATUS_IO, now_ns);
+}
+
+/* After an attempt that had no room (and left nothing behind) it is asked first: the next one would
+ * take what there is, and others would go short, if only for a moment. */
+static bool is_hopeless(const struct spare *spare)
+{
+    return spare->failure == STATUS_FULL && spare->doomed == 0 &&
+           spare->medium->calls->space_left(spare->medium) < spare->bytes;
 }
 
 void spare_turn(struct spare *spare, uint64_t now_ns)
@@ -77,17 +104,17 @@ void spare_turn(struct spare *spare, uint64_t now_ns)
         return;
     bool working = spare->state != SPARE_NONE && spare->state < SPARE_READY;
     if (working && spare->op.result < 0) {
-        step_failed(spare,
-                    status_from_errno((int)-spare->op.result) == STATUS_FULL ? STATUS_FULL
-                                                                             : STATUS_IO,
-                    now_ns);
+        step_failed(spare, (int)-spare->op.result, now_ns);
         return;
     }
     switch (spare->state) {
     case SPARE_FAILED:
         if (now_ns < spare->retry_ns)
             return;
-        start(spare, spare->doomed ? SPARE_DISCARDING : SPARE_PREPARING);
+        if (is_hopeless(spare))
+            spare_fail(spare, STATUS_FULL, now_ns);
+        else
+            start(spare, spare->doomed ? SPARE_DISCARDING : SPARE_PREPARING);
         return;
     case SPARE_NONE:
         start(spare, spare->doomed ? SPARE_DISCARDING : SPARE_PREPARING);

@@ -32,7 +32,8 @@ struct spare {
     uint32_t shard;
     uint32_t number;     /* the highest one used */
     uint32_t doomed;     /* a segment to remove; 0: none */
-    enum status failure; /* why it is not ready; OK: it is on its way */
+    enum status failure; /* why it is not ready; OK: it is on its way; AGAIN: it is, but nobody
+                            knows yet whether the medium has room for it */
     uint64_t retry_ns;   /* monotonic: not before */
     uint8_t store[16];
 };

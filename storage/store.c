@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/invariant.h"
 #include "base/log.h"
+#include "storage/formats.h"
 #include "storage/store_log.h"
 
 #include <inttypes.h>
@@ -179,8 +180,10 @@ enum status store_open(struct store **store, struct medium *medium, enum store_m
     }
     if (status == STATUS_OK) {
         opened->record_seed = identity_record_seed(&opened->identity);
-        status = recover_all(opened, fault);
+        status = formats_check(medium, opened->identity.id, fault);
     }
+    if (status == STATUS_OK)
+        status = recover_all(opened, fault);
     if (status != STATUS_OK) {
         store_close(opened);
         return status;

@@ -277,7 +277,8 @@ struct store_stats {
     uint64_t messages, links;        /* live messages, and their copies in mailboxes */
     uint64_t live_bytes, dead_bytes; /* records */
     uint64_t mailboxes;              /* with at least one message */
-    uint64_t torn_tails, corrupt_batches, corrupt_records; /* found by recovery */
+    /* Found by recovery. */
+    uint64_t torn_tails, corrupt_batches, corrupt_records, corrupt_segments, corrupt_hints;
 };
 
 /* Of one log (shard < store_shards_on_disk) as recovery found it. */
@@ -288,8 +289,10 @@ const uint8_t *store_identity(const struct store *store); /* 16 bytes */
 /* A running log's counters, for metrics: same thread or torn but harmless reads. */
 struct store_counters {
     uint64_t messages, links, expunged, bytes, batches, batch_errors, chunks, segments;
+    uint64_t damaged; /* fetches that met damage */
     uint64_t staged_bytes, staged_bytes_peak;
     uint64_t commit_ns_total, commit_ns_max;
+    uint64_t refused[2];          /* 1: takes no mail, no deletions, for now */
     struct powers commit_ns;      /* of every batch, from its submission to its end */
     struct powers batch_messages; /* of durable batches that held any; their sum: `messages` */
 };

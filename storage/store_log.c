@@ -18,6 +18,7 @@ static enum status take_ready(struct store_log *log, struct medium_name name, ui
         return status;
     if (spare->segment->bytes >= SEGMENT_FIRST_BATCH + 2ull * log->commit.batch_bytes) {
         spare->state = SPARE_READY;
+        spare->failure = STATUS_OK;
         return STATUS_OK;
     }
     segment_drop(spare->segment);
@@ -41,6 +42,8 @@ static enum status resume(struct store_log *log, struct fault *fault)
     commit->spare.seed = options->seed;
     commit->spare.shard = log->shard;
     commit->spare.number = found->count > 0 ? found->segments[found->count - 1].number : 0;
+    if (log->medium->calls->space_left(log->medium) < options->segment_bytes)
+        commit->spare.failure = STATUS_AGAIN; /* what is kept for deletions is, until it is known */
     memcpy(commit->spare.store, log->store->identity.id, sizeof(commit->spare.store));
     struct medium_name name = {.kind = MEDIUM_SEGMENT, .shard = log->shard};
     if (found->tail != UINT32_MAX) {
@@ -130,8 +133,6 @@ enum status store_log_open(struct store_log **log, struct store *store, uint32_t
         store_turn(opened);
         medium->calls->poll(medium, opened->commit.flights > 0 || opened->commit.spare.under_way);
     }
-    if (opened->commit.state != COMMIT_RUNNING)
-        log_error("log %" PRIu32 " takes no mail: %s", shard, status_text(opened->commit.refusal));
     *log = opened;
     return STATUS_OK;
 }
@@ -151,7 +152,7 @@ bool store_turn(struct store_log *log)
 bool store_has_room(const struct store_log *log)
 {
     const struct commit *commit = &log->commit;
-    if (commit->refusal != STATUS_OK || commit->spare.failure != STATUS_OK)
+    if (commit_refusal(commit, COMMIT_MAIL) != STATUS_OK)
         return true; /* the answer will be no, but there will be one */
     return commit_room(commit) >= 2ull * log->chunk_bytes;
 }

@@ -240,11 +240,11 @@ static enum status check(struct blast_flags *flags, const char *url, struct faul
     return bypass_check(&options->dpdk, fault);
 }
 
-/* Of connections that came to nothing, as most did. */
+/* Of connections that came to nothing, as most did; or there was no time for more. */
 static const char *why_not(const struct tally *total)
 {
     uint64_t most = total->unconnected;
-    const char *name = "no connection came up";
+    const char *name = most > 0 ? "no connection came up" : "no connection was ready in time";
     for (int i = SMTP_CLIENT_FINE + 1; i < SMTP_CLIENT_FAILURES; i++) {
         if (total->failures[i] > most) {
             most = total->failures[i];
@@ -260,7 +260,7 @@ static int outcome(const struct blast_flags *flags, const struct blast_report *r
     const struct tally_outcomes *messages = &report->total.messages;
     const struct tally_outcomes *recipients = &report->total.recipients;
     struct fault fault;
-    if (messages->sent == 0 && report->gave_up) {
+    if (messages->sent == 0 && !report->interrupted) {
         char address[NET_ADDRESS_TEXT_BYTES];
         fault_set(&fault, STATUS_NETWORK, "%s: nothing could be sent: %s",
                   net_address_text(&flags->options.target.address, address),
@@ -268,6 +268,7 @@ static int outcome(const struct blast_flags *flags, const struct blast_report *r
         return command_failed("blast", &fault);
     }
     bool all = messages->acked == messages->sent && recipients->acked == recipients->sent &&
+               messages->sent > 0 &&
                (flags->options.messages == 0 || messages->sent == flags->options.messages);
     return all ? 0 : 1;
 }

@@ -72,6 +72,9 @@ static void note_schedule(struct notebook *book, const struct blast_options *opt
              asked, got, figure_part(report->behind, part));
     else if (off < RATE_TOLERANCE)
         note(book, false, "held %s/s within %s", asked, figure_part(fmax(off, 1e-4), part));
+    else if (rate > options->rate)
+        note(book, false, "asked %s/s, got %s/s: too few messages for a rate to be told", asked,
+             got);
     else
         note(book, false,
              "asked %s/s, got %s/s over the whole run, though messages began in time: "
@@ -96,8 +99,8 @@ static void note_trust(struct notebook *book, const struct blast_options *option
     if (ended(&report->total.messages) > 0 && report->seconds < SHORT_SECONDS)
         note(book, false, "it lasted less than a second: too short for its rates to mean much");
     if (acked > 0 && acked < FEW_MESSAGES)
-        note(book, false, "%" PRIu64 " messages are too few for p99.9: it is the slowest one's",
-             acked);
+        note(book, false, "%" PRIu64 " message%s too few for p99.9: it is the slowest one's", acked,
+             acked == 1 ? " is" : "s are");
 }
 
 uint32_t blast_notes(const struct blast_options *options, const struct blast_report *report,
@@ -108,6 +111,9 @@ uint32_t blast_notes(const struct blast_options *options, const struct blast_rep
         note_schedule(&book, options, report);
     if (report->interrupted)
         note(&book, true, "interrupted: the figures are of what was done until then");
+    if (report->ledger_failed)
+        note(&book, true,
+             "the ledger could not be written: the load was ended, and lines are missing");
     if (report->gave_up)
         note(&book, true, "gave up: there was no connection to be had any more");
     note_trust(&book, options, report);

@@ -10,7 +10,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { COLUMNS_UNKNOWN = 80 };
+enum { COLUMNS_UNKNOWN = 80, CODE_REFUSED = 400, CODES_SHOWN = 3 };
 
 #define GAP "  "
 #define ERASE "\r\x1b[K" /* to column 0, and to the end of the line (ECMA-48, EL) */
@@ -84,6 +84,27 @@ static void add_errors(struct line *line, const struct tally *total)
             add(line, "%s %s", figure_count(rows[i].count, count), rows[i].name);
 }
 
+/* The refusals that came most often. */
+static void add_codes(struct line *line, const struct tally *total)
+{
+    char count[FIGURE_BYTES];
+    uint64_t most = UINT64_MAX;
+    for (unsigned shown = 0, last = 0; shown < CODES_SHOWN; shown++) {
+        unsigned next = 0;
+        for (unsigned code = CODE_REFUSED; code < TALLY_CODES; code++) {
+            uint64_t times = total->replies[code];
+            bool is_next = times < most || (times == most && code > last);
+            if (is_next && times > (next > 0 ? total->replies[next] : 0))
+                next = code;
+        }
+        if (next == 0)
+            break;
+        last = next;
+        most = total->replies[next];
+        add(line, "%u: %s", next, figure_count(most, count));
+    }
+}
+
 static void add_step(struct line *line, const struct tally_step *step)
 {
     char p50[FIGURE_BYTES], p99[FIGURE_BYTES];
@@ -105,6 +126,7 @@ void blast_progress_line(const struct blast_options *options, const struct blast
     if (step != NULL && step->length > 0)
         add(&line, "%s/s", figure_rate((double)step->acked / step->length, figure));
     add_errors(&line, &report->total);
+    add_codes(&line, &report->total);
     if (left >= 0)
         add(&line, "%s left", figure_duration(left, figure));
     if (step != NULL)

@@ -7,6 +7,8 @@
 
 enum { GROUP_DIGITS = 3 };
 
+#define RATE_MIN 1e-5 /* less is none */
+
 const char *figure_count(uint64_t count, char out[FIGURE_BYTES])
 {
     char digits[24];
@@ -44,6 +46,8 @@ const char *figure_rate(double rate, char out[FIGURE_BYTES])
     int decimals = decimals_of(rate);
     if (decimals == 0)
         return figure_count((uint64_t)llround(rate), out);
+    for (double below = 0.0995; rate > 0 && rate < below && below > RATE_MIN; below /= 10)
+        decimals++;
     snprintf(out, FIGURE_BYTES, "%.*f", rate > 0 ? decimals : 0, rate);
     return out;
 }

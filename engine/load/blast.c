@@ -39,7 +39,6 @@ struct part { /* a shard and its thread */
     struct net *net;
     struct generator generator;
     struct tally *tally;
-    uint64_t over_ns;
     enum status status;
     struct fault fault;
 };
@@ -131,7 +130,6 @@ static void part_serve(struct part *part)
         ending = wanted > ending ? wanted : ending;
         generator_turn(&part->generator, LOOK_MS * NS_PER_MS);
     }
-    part->over_ns = clock_monotonic_ns(&clock_system);
 }
 
 static void part_close(struct part *part)
@@ -221,7 +219,7 @@ static enum status start_parts(struct blast *blast, struct fault *fault)
 static enum status gather(struct blast *blast, struct blast_report *report, struct fault *fault)
 {
     enum status status = STATUS_OK;
-    uint64_t started_ns = UINT64_MAX, ended_ns = 0, late = 0, scheduled = 0;
+    uint64_t started_ns = UINT64_MAX, ended_ns = 0, late = 0, scheduled = 0, due;
     for (uint32_t i = 0; i < blast->parts_count; i++) {
         struct part *part = &blast->parts[i];
         const struct generator *generator = &part->generator;
@@ -232,12 +230,9 @@ static enum status gather(struct blast *blast, struct blast_report *report, stru
         report->gave_up |= generator->gave_up;
         if (generator->schedule.started_ns == 0)
             continue;
-        uint64_t due = schedule_is_open(&generator->schedule)
-                           ? schedule_due_count(&generator->schedule, part->over_ns)
-                           : 0;
-        late += generator->late + (due > generator->started ? due - generator->started : 0);
+        late += generator_late(generator, &due);
         scheduled += due;
-        uint64_t end_ns = generator->ended_ns > 0 ? generator->ended_ns : part->over_ns;
+        uint64_t end_ns = generator_end_ns(generator);
         if (generator->schedule.started_ns < started_ns)
             started_ns = generator->schedule.started_ns;
         if (end_ns > ended_ns)
@@ -340,7 +335,8 @@ enum status blast_run(const struct blast_options *options, blast_progress *progr
     free(blast.parts);
     if (blast.ledger != NULL) {
         struct fault ledger;
-        if (ledger_close(blast.ledger, &ledger) != STATUS_OK && status == STATUS_OK)
+        report->ledger_failed = ledger_close(blast.ledger, &ledger) != STATUS_OK;
+        if (report->ledger_failed && status == STATUS_OK)
             status = fault_set(fault, ledger.status, "%s", ledger.text);
     }
     timeline_close(&blast.timeline);

@@ -39,7 +39,7 @@ struct blast_options {
 
 struct blast_report {
     struct tally total;
-    double seconds; /* from the first connection to the last answer */
+    double seconds; /* from the schedule's start to the last answer and, open loop, its end */
     double cpu_seconds;
     double behind; /* open loop: the part of the scheduled messages, 0 to 1, that began more than
                     * 1 s late or not at all */
@@ -49,6 +49,7 @@ struct blast_report {
     uint32_t connections; /* while it runs: that are up */
     bool interrupted;     /* by a signal */
     bool gave_up;         /* no connection was to be had any more */
+    bool ledger_failed;   /* it could not be written, which ends the load */
 };
 
 /* Called from the main thread a few times a second while load runs; NULL: not. */

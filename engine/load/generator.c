@@ -138,13 +138,28 @@ static void give_up_if_hopeless(struct generator *generator)
     }
 }
 
+/* Begins no more letters; between turns, too, when the shard's time is that of the last one. */
+static void stop(struct generator *generator)
+{
+    if (generator->stopped_ns == 0)
+        generator->stopped_ns = clock_monotonic_ns(generator->clock);
+}
+
 void generator_end(struct generator *generator, bool now)
 {
-    generator->ended = true;
+    stop(generator);
     generator_cut_attempts(generator);
     for (uint32_t i = 0; now && i < generator->senders_count; i++)
         if (generator->senders[i].call.session != NULL)
             net_abort(generator->shard->net, generator->senders[i].call.session->conn);
+}
+
+/* Connections that are not up yet, or no more, are all that is left. */
+static void hurry(struct generator *generator)
+{
+    generator->hurried = true;
+    for (uint32_t i = 0; i < generator->senders_count; i++)
+        sender_hurry(&generator->senders[i]);
 }
 
 static bool may_offer(struct generator *generator)
@@ -170,13 +185,17 @@ static uint64_t wait_ns(struct generator *generator)
     if (generator->starved || (generator->cut && generator->again != NULL))
         return STARVED_NS;
     uint64_t now = now_ns(generator), due = UINT64_MAX;
-    if (schedule_is_open(&generator->schedule) && generator->idle != NULL && !generator->ended)
+    if (schedule_is_open(&generator->schedule) && generator->idle != NULL &&
+        generator->stopped_ns == 0)
         due = schedule_due_ns(&generator->schedule, generator->started);
     uint64_t timer_ms = timer_wheel_next_ms(&generator->reconnects);
     uint64_t attempt_ms = timer_wheel_next_ms(&generator->attempts);
     timer_ms = attempt_ms < timer_ms ? attempt_ms : timer_ms;
     if (timer_ms < due / NS_PER_MS)
         due = timer_ms * NS_PER_MS;
+    uint64_t over = schedule_over_ns(&generator->schedule);
+    if (generator->stopped_ns == 0 && over < due)
+        due = over;
     if (due <= now)
         return 0;
     return due - now < TICK_NS ? due - now : TICK_NS;
@@ -193,13 +212,15 @@ static uint64_t turn(void *context)
         generator_cut_attempts(generator);
     else
         timer_wheel_advance(&generator->attempts, now / NS_PER_MS, generator_attempt, generator);
-    if (schedule_is_over(&generator->schedule, now) && !generator->ended)
+    if (schedule_is_over(&generator->schedule, now) && generator->stopped_ns == 0)
         generator_end(generator, false);
     if (generator->started == generator->schedule.quota)
-        generator->ended = true;
+        stop(generator);
     give_up_if_hopeless(generator);
     if (!generator_has_ended(generator))
         connect_absent(generator);
+    else if (!generator->hurried)
+        hurry(generator);
     offer(generator);
     return wait_ns(generator);
 }
@@ -212,6 +233,26 @@ void generator_turn(struct generator *generator, uint64_t most_ns)
 bool generator_is_over(const struct generator *generator)
 {
     return generator_has_ended(generator) && generator->up == 0 && generator->connecting == 0;
+}
+
+uint64_t generator_end_ns(const struct generator *generator)
+{
+    const struct schedule *schedule = &generator->schedule;
+    uint64_t answered_ns = generator->ended_ns > 0 ? generator->ended_ns : generator->stopped_ns;
+    uint64_t over_ns = schedule_is_open(schedule)
+                           ? schedule_end_ns(schedule, generator->started, generator->stopped_ns)
+                           : 0;
+    return answered_ns > over_ns ? answered_ns : over_ns;
+}
+
+uint64_t generator_late(const struct generator *generator, uint64_t *due)
+{
+    const struct schedule *schedule = &generator->schedule;
+    uint64_t begun = generator->started;
+    uint64_t before =
+        schedule_is_open(schedule) ? schedule_due_count(schedule, generator->stopped_ns) : 0;
+    *due = before > begun ? before : begun;
+    return generator->late + (*due - begun);
 }
 
 /* -------------------------------------------------------------------------- life and death ---- */

@@ -58,15 +58,16 @@ struct generator {
     struct schedule schedule;
     uint64_t begun_ns;    /* the first turn */
     uint64_t ended_ns;    /* the last answer */
+    uint64_t stopped_ns;  /* since when no more letters are begun; 0: they are */
     uint64_t started;     /* letters, each once */
     uint64_t late;        /* of those: more than a second */
     uint64_t in_flight;   /* letters begun and not ended, those that wait for another attempt too */
     uint64_t expected;    /* lines of the ledger that letters under way will need */
     struct letter *again; /* whose next attempt is due; cut: that must be ended */
     bool starved;         /* letters or ledger have no room at the moment */
-    bool ended;           /* no more letters are begun */
     bool gave_up;
-    bool cut; /* no letter is tried again */
+    bool cut;     /* no letter is tried again */
+    bool hurried; /* the senders know that it has ended */
 };
 
 /* Sets up the shard's part, on its thread. `net` outlives it. `tally` is large, zeroed, and the
@@ -82,6 +83,13 @@ void generator_turn(struct generator *generator, uint64_t wait_ns);
 void generator_end(struct generator *generator, bool now);
 /* Nothing is under way any more, and nothing will be. */
 bool generator_is_over(const struct generator *generator);
+
+/* Once it is over. When its part of the run ended: the last answer came, or, in an open loop, the
+ * schedule was over if that was later. */
+uint64_t generator_end_ns(const struct generator *generator);
+/* Open loop: how many letters should have begun before it stopped beginning any, and of these how
+ * many began more than a second late, or not at all. */
+uint64_t generator_late(const struct generator *generator, uint64_t *due);
 
 /* Whether another letter may begin now. */
 bool generator_is_due(const struct generator *generator);

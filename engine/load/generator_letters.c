@@ -16,7 +16,7 @@ static uint64_t now_ns(const struct generator *generator)
 bool generator_is_due(const struct generator *generator)
 {
     uint64_t now = now_ns(generator);
-    return !generator->ended && !schedule_is_over(&generator->schedule, now) &&
+    return generator->stopped_ns == 0 && !schedule_is_over(&generator->schedule, now) &&
            schedule_due_ns(&generator->schedule, generator->started) <= now;
 }
 
@@ -95,7 +95,7 @@ struct letter *generator_next(struct generator *generator)
 
 bool generator_has_ended(const struct generator *generator)
 {
-    return generator->ended && generator->in_flight == 0;
+    return generator->stopped_ns > 0 && generator->in_flight == 0;
 }
 
 static void settle(struct generator *generator, struct letter *letter,

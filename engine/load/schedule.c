@@ -2,16 +2,31 @@
 
 #include "base/clock.h"
 
+static uint64_t time_of_place(const struct schedule *schedule, double place)
+{
+    return schedule->started_ns + (uint64_t)(place * (double)NS_PER_S / schedule->rate);
+}
+
+static double place_of(const struct schedule *schedule, uint64_t letter)
+{
+    return (double)letter * schedule->shards + schedule->index;
+}
+
 uint64_t schedule_intended_ns(const struct schedule *schedule, uint64_t letter)
 {
-    double place = (double)letter * schedule->shards + schedule->index;
-    return schedule->started_ns + (uint64_t)(place * (double)NS_PER_S / schedule->rate);
+    return time_of_place(schedule, place_of(schedule, letter));
+}
+
+uint64_t schedule_over_ns(const struct schedule *schedule)
+{
+    bool ends = schedule->duration_ns > 0 && schedule->started_ns > 0;
+    return ends ? schedule->started_ns + schedule->duration_ns : UINT64_MAX;
 }
 
 bool schedule_is_over(const struct schedule *schedule, uint64_t now_ns)
 {
-    return schedule->duration_ns > 0 && schedule->started_ns > 0 &&
-           now_ns >= schedule->started_ns + schedule->duration_ns;
+    uint64_t over_ns = schedule_over_ns(schedule);
+    return over_ns < UINT64_MAX && now_ns >= over_ns;
 }
 
 uint64_t schedule_due_ns(const struct schedule *schedule, uint64_t letter)
@@ -43,4 +58,12 @@ uint64_t schedule_due_count(const struct schedule *schedule, uint64_t now_ns)
     while (schedule_due_ns(schedule, count) < now_ns)
         count++;
     return count;
+}
+
+uint64_t schedule_end_ns(const struct schedule *schedule, uint64_t begun, uint64_t stopped_ns)
+{
+    if (begun == schedule->quota && begun > 0)
+        return time_of_place(schedule, place_of(schedule, begun - 1) + 1);
+    uint64_t over_ns = schedule_over_ns(schedule);
+    return over_ns < stopped_ns ? over_ns : stopped_ns;
 }

@@ -28,11 +28,17 @@ uint64_t schedule_intended_ns(const struct schedule *schedule, uint64_t letter);
 /* When that letter may begin; UINT64_MAX: never. */
 uint64_t schedule_due_ns(const struct schedule *schedule, uint64_t letter);
 
+/* When the duration is over; UINT64_MAX: there is none, or no start. */
+uint64_t schedule_over_ns(const struct schedule *schedule);
 /* The duration is over. */
 bool schedule_is_over(const struct schedule *schedule, uint64_t now_ns);
 
 /* How many of this shard's letters should have begun before `now_ns`: in a closed loop all of them.
  */
 uint64_t schedule_due_count(const struct schedule *schedule, uint64_t now_ns);
+
+/* Open loop: when the schedule was over of which `begun` letters were begun, and none since
+ * `stopped_ns`. The last letter has its share of the time, as each has. */
+uint64_t schedule_end_ns(const struct schedule *schedule, uint64_t begun, uint64_t stopped_ns);
 
 #endif

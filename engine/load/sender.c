@@ -6,7 +6,7 @@
 #include "engine/shard_state.h"
 
 #define IDLE_PATIENCE_MS 3600000u
-#define QUIT_PATIENCE_MS 5000u
+#define LAST_PATIENCE_MS 5000u /* with a server that is not needed any more */
 
 static struct sender *sender_of(const struct session *session)
 {
@@ -82,6 +82,15 @@ static struct output *here(struct session *session, struct output *nowhere)
     return session->block != NULL ? &session->block->out : nowhere;
 }
 
+/* Something is said now: the next answer is to it, or still to what was said before. */
+static uint64_t ask(struct sender *sender)
+{
+    uint64_t now = now_ns(sender);
+    if (smtp_client_awaits(&sender->client) == SMTP_CLIENT_PHASES)
+        sender->asked_ns = now;
+    return now;
+}
+
 /* False: there is no letter to be had now. */
 static bool give(struct sender *sender, struct output *out)
 {
@@ -98,12 +107,12 @@ static bool give(struct sender *sender, struct output *out)
             return false;
         }
     }
-    sender->asked_ns = now_ns(sender);
+    uint64_t now = ask(sender);
     if (letter == NULL) {
         smtp_client_quit(&sender->client, out);
         return true;
     }
-    letter->said_ns = sender->asked_ns;
+    letter->said_ns = now;
     sender->given++;
     sender->under_way++;
     smtp_client_send(&sender->client, &letter->message, out);
@@ -130,7 +139,7 @@ static bool write_body(struct session *session, bool stuffed)
         return false;
     sender->part = 0;
     sender->offset = 0;
-    sender->asked_ns = letter->ended_ns = now_ns(sender);
+    letter->ended_ns = ask(sender);
     struct output nowhere = {0};
     smtp_client_body_sent(&sender->client, here(session, &nowhere));
     return true;
@@ -178,11 +187,16 @@ static void serve(struct session *session)
         ;
 }
 
-/* A silence that ends begins a new one. */
-static void wake(struct session *session)
+/* Patience counts from when what is awaited was asked for: an answer that comes byte by byte is
+ * late all the same. It may be due earlier than what was awaited before. */
+static void set_patience(struct session *session)
 {
-    session->active_ms = (uint32_t)shard_now_ms(session->shard);
-    session_set_timer(session);
+    struct shard *shard = session->shard;
+    uint64_t asked_ms = sender_of(session)->asked_ns / NS_PER_MS;
+    uint64_t due_ms = asked_ms + session->door->patience_ms(session);
+    session->active_ms = (uint32_t)asked_ms;
+    if (session->timer.deadline_ms > due_ms)
+        timer_set(&shard->timers, &session->timer, due_ms);
 }
 
 void sender_offer(struct sender *sender)
@@ -191,8 +205,7 @@ void sender_offer(struct sender *sender)
     if (session == NULL || session->flags & (SESSION_FINISHED | SESSION_GONE | SESSION_CONNECTING))
         return; /* it was idle, but is no longer */
     serve(session);
-    if (!sender->idle)
-        wake(session);
+    set_patience(session); /* also of one that has room for more, and is idle again */
 }
 
 /* ------------------------------------------------------------------ what the shard asks ---- */
@@ -221,18 +234,6 @@ static void secured(struct session *session, struct span cipher)
     struct output *out = session_output(session, SMTP_CLIENT_COMMAND_BYTES_MAX, true);
     struct output nowhere = {0};
     smtp_client_secured(&sender->client, out ? out : &nowhere);
-}
-
-/* Patience counts from when what is awaited was asked for: an answer that comes byte by byte is
- * late all the same. It may be due earlier than what was awaited before. */
-static void set_patience(struct session *session)
-{
-    struct shard *shard = session->shard;
-    uint64_t asked_ms = sender_of(session)->asked_ns / NS_PER_MS;
-    uint64_t due_ms = asked_ms + session->door->patience_ms(session);
-    session->active_ms = (uint32_t)asked_ms;
-    if (session->timer.deadline_ms > due_ms)
-        timer_set(&shard->timers, &session->timer, due_ms);
 }
 
 static size_t feed(struct session *session, struct span input, struct output *out)
@@ -274,10 +275,13 @@ static uint32_t patience_ms(const struct session *session)
 {
     const struct sender *sender = sender_of(session);
     uint32_t own = sender->generator->timeout_ms;
-    if (session->flags & SESSION_CONNECTING)
+    bool connecting = session->flags & SESSION_CONNECTING;
+    bool last = generator_has_ended(sender->generator) ||
+                (!connecting && smtp_client_awaits(&sender->client) == SMTP_CLIENT_QUIT);
+    if (last && own > LAST_PATIENCE_MS)
+        own = LAST_PATIENCE_MS;
+    if (connecting)
         return own;
-    if (smtp_client_awaits(&sender->client) == SMTP_CLIENT_QUIT)
-        own = own < QUIT_PATIENCE_MS ? own : QUIT_PATIENCE_MS;
     uint32_t protocol = smtp_client_patience_ms(&sender->client);
     if (protocol == 0)
         return IDLE_PATIENCE_MS;
@@ -312,6 +316,13 @@ static bool close(struct session *session)
     generator_closed(sender->generator, sender, connected);
     sender->call.session = NULL;
     return false;
+}
+
+void sender_hurry(struct sender *sender)
+{
+    struct session *session = sender->call.session;
+    if (session != NULL && !(session->flags & (SESSION_FINISHED | SESSION_GONE)))
+        set_patience(session);
 }
 
 #define SENDER_DOOR                                                                                \

@@ -41,5 +41,7 @@ extern const struct smtp_client_host sender_host;
 bool sender_connect(struct sender *sender, const union net_address *source);
 /* There may be a letter for an idle sender, or no more to come. */
 void sender_offer(struct sender *sender);
+/* The load has ended: what it waits for is not waited for much longer. */
+void sender_hurry(struct sender *sender);
 
 #endif

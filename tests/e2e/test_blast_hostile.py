@@ -205,6 +205,18 @@ class Hostile(LoadCase):
             load = self.hostile(server, acked=COUNT)
             self.assertGreater(load.percentile('p50', 'mail'), 199)
 
+    def test_a_server_that_never_speaks(self):
+        """Nothing was sent, which is no success; and it is not waited for when the time is over."""
+        for flags in ((), ('--rate', 50)):
+            with self.subTest(flags), BrokenServer({'banner': hang}) as server:
+                started = time.monotonic()
+                load = self.blast(server.url, '--duration', '1s', '--connections', 2, *flags,
+                                  '--timeout', '60s', code=UNAVAILABLE, seconds=30)
+                self.assertLess(time.monotonic() - started, QUICK_SECONDS)
+                self.assertEqual(load.messages['sent'], 0)
+                self.assertEqual(load.failures(), {'timeout': 2})
+                self.assertIn('timeout', load.result.stderr)
+
     def test_where_nobody_listens(self):
         with BrokenServer() as server:
             url = server.url

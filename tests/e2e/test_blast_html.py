@@ -19,9 +19,14 @@ MARKUP = '<img src=x onerror=alert(1)>'  # in a file's name
 PLOTS = ('plot-throughput', 'plot-latency-time', 'plot-in-flight', 'plot-percentiles',
          'plot-phases')
 
-# Keys move a cursor; switches draw other curves. What came of it is told to the document around.
-PROBE = '''<script>setTimeout(() => {
+# Once the page is drawn: keys move a cursor; switches draw other curves. What came of it is told to
+# the document around.
+PROBE = '''<script>setTimeout(function probe() {
   const page = document.documentElement, plot = document.querySelector('#plot-percentiles');
+  if (!plot.querySelector('svg')) {
+    setTimeout(probe, 100);
+    return;
+  }
   const press = key => plot.querySelector('svg').dispatchEvent(new KeyboardEvent('keydown', {key}));
   const tip = () => {
     const box = plot.querySelector('.tip');
@@ -139,7 +144,7 @@ class BrowserCase(FolderCase):
         """What the browser says on both streams; it must not complain."""
         command = [BROWSER, '--headless', '--no-sandbox', '--disable-gpu', '--hide-scrollbars',
                    '--disable-dev-shm-usage', '--enable-logging=stderr',
-                   '--virtual-time-budget=3000', f'--user-data-dir={self.folder}/browser',
+                   '--virtual-time-budget=10000', f'--user-data-dir={self.folder}/browser',
                    f'--window-size={width},{height}', *flags, pathlib.Path(path).as_uri()]
         environment = {**os.environ, 'HOME': self.folder}
         result = subprocess.run(command, capture_output=True, text=True, timeout=120,

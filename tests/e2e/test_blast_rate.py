@@ -1,9 +1,14 @@
 """Open loop: the rate is held, and a server that stalls can't hide it."""
+import json
+import pathlib
 import signal
+import subprocess
 import threading
+import time
 
+from broken_server import BrokenServer, after, hang
 from load import LoadCase
-from mailrace import Server
+from mailrace import Server, program
 
 
 class OpenLoop(LoadCase):
@@ -27,6 +32,27 @@ class OpenLoop(LoadCase):
             load = self.blast(f'smtp://127.0.0.1:{server.smtp_port}', '--rate', 200, '--messages',
                               200, '--connections', 4, '--shards', 2, acked=200)
         self.assertAlmostEqual(load.report['seconds'], 1, delta=0.2)
+
+    def test_few_messages_at_a_rate(self):
+        """The last one has its share of the time: three in a second and a half are two a second."""
+        with Server() as server:
+            load = self.blast(f'smtp://127.0.0.1:{server.smtp_port}', '--rate', 2, '--messages', 3,
+                              '--connections', 2, acked=3)
+        self.assertAlmostEqual(load.report['rate'], 2, delta=0.02)
+        self.assertEqual(load.report['behind'], 0)
+
+    def test_what_was_not_due_when_it_was_interrupted(self):
+        """Messages that nobody answers hold up the end, and make none of the others late."""
+        report = self.path('report')
+        with BrokenServer({'mail': after(20, hang)}) as server, subprocess.Popen(
+                [program(), 'blast', server.url, '--duration', '1h', '--rate', '20', '--quiet',
+                 '--connections', '40', '--timeout', '3s', '--json', report]) as process:
+            time.sleep(2)
+            process.send_signal(signal.SIGINT)
+            process.wait(20)
+        load = json.loads(pathlib.Path(report).read_text())
+        self.assertGreater(load['messages']['failed'], 5)
+        self.assertLess(load['behind'], 0.01)
 
     def test_a_stall_shows(self):
         """For a second of three nobody is served: a third of all wait for half of it on average. In

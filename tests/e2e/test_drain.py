@@ -5,12 +5,14 @@ import pathlib
 import random
 import re
 import shutil
+import subprocess
 import tempfile
+import time
 import unittest
 
 from broken_server import BrokenServer, after, close, first, flipped, hang, reset, say
 from load import FAILED, FINE, UNAVAILABLE, LoadCase
-from mailrace import LONG, Server, message, run
+from mailrace import LONG, Server, message, program, run
 from servers import Dovecot, Postfix
 from tls import make_certificate
 
@@ -155,6 +157,24 @@ class FromMailrace(LoadCase):
                                       '--to', name, '--users', 3, acked=20)
                     self.drain(f'pop3://127.0.0.1:{server.pop3_port}', load, acked=20, fetched=20,
                                **NOTHING)
+
+
+class AfterACrashOfTheGenerator(LoadCase):
+    def test_its_ledger_says_nothing_wrong(self):
+        """Messages of its last milliseconds may have no line: they are unknown, none is lost."""
+        with Server() as server:
+            for seconds in (0.3, 0.5, 0.8):
+                ledger = self.path(f'{seconds}')
+                command = [program(), 'blast', f'smtp://127.0.0.1:{server.smtp_port}', '--quiet',
+                           '--duration', '1h', '--pipeline', '--users', '20', '--to',
+                           f'crash-{seconds}-%d@example.test', '--ledger', ledger]
+                with subprocess.Popen(command) as process:
+                    time.sleep(seconds)
+                    process.kill()
+                counts = self.drain(f'pop3://127.0.0.1:{server.pop3_port}', ledger, lost=0,
+                                    duplicated=0, corrupted=0)
+                self.assertGreater(counts['acked'], 0)
+                self.assertGreaterEqual(counts['fetched'], counts['acked'])
 
 
 class FromTheBroken(LoadCase):

@@ -228,6 +228,8 @@ START_TEST(figures_are_where_they_belong)
         {"mailrace_store_batches_total{shard=\"1\"}", PLACE(1, shard_figures, store.batches)},
         {"mailrace_store_batch_messages_sum{shard=\"0\"}", PLACE(0, shard_figures, store.messages)},
         {"mailrace_net_sent_bytes_total{shard=\"0\"}", PLACE(0, shard_figures, net.bytes_out)},
+        {"mailrace_store_refused{shard=\"1\",purpose=\"deletions\"}",
+         PLACE(1, shard_figures, store.refused[1])},
         {"mailrace_recovery_messages{shard=\"2\"}", PLACE(2, store_stats, messages)},
         {"mailrace_recovery_corrupt_records{shard=\"0\"}", PLACE(0, store_stats, corrupt_records)},
         {"mailrace_shards", 2},

@@ -151,12 +151,33 @@ START_TEST(a_hint_stands_for_its_segment)
 }
 END_TEST
 
+/* Whatever lost its header or its end is damaged, although all batches that are left count. */
+START_TEST(segments_that_are_damaged_as_such)
+{
+    static const struct {
+        enum segment_check check;
+        bool cut, damaged;
+    } rows[] = {
+        {SEGMENT_GOOD, false, false}, {SEGMENT_BAD, false, true}, {SEGMENT_GOOD, true, true}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct chain chain;
+        build(&(struct log_case){"", {{1, 1, 0, 1, 5, 0, 10, 0, true}}, {0}});
+        scans[0].check = rows[i].check;
+        scans[0].cut = rows[i].cut;
+        chain_resolve(segments, 1, &chain);
+        ck_assert_uint_eq(chain.sequence, 1);
+        ck_assert_int_eq(segments[0].damaged, rows[i].damaged);
+    }
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("chain");
     TCase *tcase = tcase_create("chain");
     tcase_add_loop_test(tcase, which_batches_count, 0, sizeof(cases) / sizeof(*cases));
     tcase_add_test(tcase, a_hint_stands_for_its_segment);
+    tcase_add_test(tcase, segments_that_are_damaged_as_such);
     suite_add_tcase(suite, tcase);
     return suite;
 }

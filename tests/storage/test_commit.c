@@ -148,6 +148,68 @@ START_TEST(a_full_disk)
 }
 END_TEST
 
+static void fill_the_disk(uint32_t *number)
+{
+    enum status status;
+    store_bed_open(&bed);
+    turns(20);
+    sim_disk_set_capacity(bed.disk, (1 << 20) + 8192);
+    for (*number = 0; (status = store_bed_put(&bed, 0, *number, 500, "a", *number)) == STATUS_OK;)
+        ++*number;
+    ck_assert_int_eq(status, STATUS_FULL);
+}
+
+/* On a full disk a quarter of a segment is left for deletions that come one by one, and no mail
+ * gets into their batches. */
+START_TEST(deletions_have_a_reserve)
+{
+    uint32_t number;
+    fill_the_disk(&number);
+    const struct store_counters *counters = store_log_counters(bed.logs[0]);
+    uint32_t commits = (uint32_t)(bed.options.segment_bytes / COMMIT_KEPT_SHARE / 4096);
+    ck_assert_uint_gt(number, commits);
+    ck_assert_uint_eq(counters->refused[COMMIT_MAIL], 1);
+    for (uint32_t i = 0; i < commits; i++) {
+        struct maildrop *drop;
+        ck_assert_int_eq(store_maildrop_open(bed.logs[0], bed_mailbox('a'), &drop), STATUS_OK);
+        drop->deleted[0] = 1;
+        store_expunge(bed.logs[0], drop, 1);
+        expunge_turn(bed.logs[0]);
+        ck_assert_int_eq(store_bed_append(&bed, 0, 1000, 500, "a", 1000), STATUS_FULL);
+        for (uint32_t before = bed.expunged_count; bed.expunged_count == before;)
+            store_bed_turn(&bed);
+        ck_assert_int_eq(bed.expunged_status, STATUS_OK);
+        store_maildrop_close(bed.logs[0], drop);
+    }
+    ck_assert_uint_eq(counters->refused[COMMIT_DELETION], 0);
+    ck_assert_uint_eq(store_bed_count(&bed, 'a'), number - commits);
+    store_bed_crash(&bed);
+    store_bed_open(&bed);
+    ck_assert_uint_eq(store_bed_count(&bed, 'a'), number - commits);
+}
+END_TEST
+
+/* The reserve has an end, which is told; then nothing is deleted until there is room again. */
+START_TEST(a_reserve_that_is_used_up)
+{
+    uint32_t number, deleted = 0;
+    fill_the_disk(&number);
+    const struct store_counters *counters = store_log_counters(bed.logs[0]);
+    while (store_bed_expunge(&bed, 'a', 1) == STATUS_OK)
+        deleted++;
+    ck_assert_int_eq(bed.expunged_status, STATUS_FULL);
+    ck_assert_uint_eq(counters->refused[COMMIT_DELETION], 1);
+    ck_assert_uint_eq(store_bed_count(&bed, 'a'), number - deleted);
+    sim_disk_set_capacity(bed.disk, 0);
+    bed.now_ns += 2 * NS_PER_S;
+    turns(20);
+    ck_assert_uint_eq(counters->refused[COMMIT_MAIL] + counters->refused[COMMIT_DELETION], 0);
+    ck_assert_int_eq(store_bed_expunge(&bed, 'a', 1), STATUS_OK);
+    ck_assert_int_eq(store_bed_put(&bed, 0, 1000, 500, "a", 1000), STATUS_OK);
+    ck_assert_uint_eq(store_bed_count(&bed, 'a'), number - deleted);
+}
+END_TEST
+
 /* A disk on which nothing can be written: refused, told so, and again when it is well. */
 START_TEST(a_dead_disk)
 {
@@ -179,6 +241,8 @@ Suite *test_suite(void)
     tcase_add_loop_test(tcase, order_is_kept_at_any_depth, 0, 4);
     tcase_add_test(tcase, a_failed_write_is_refused_for_ever);
     tcase_add_test(tcase, a_full_disk);
+    tcase_add_test(tcase, deletions_have_a_reserve);
+    tcase_add_test(tcase, a_reserve_that_is_used_up);
     tcase_add_test(tcase, a_dead_disk);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -333,8 +333,21 @@ START_TEST(writing_needs_the_name)
     struct medium_object *two = must_make_segment(bed.medium, 0, 1, BLOCK);
     ck_assert_int_eq(medium_write_wait(bed.medium, one, block, BLOCK, 0), -ESTALE);
     ck_assert_int_eq(medium_write_wait(bed.medium, two, block, BLOCK, 0), BLOCK);
+    ck_assert_int_eq(medium_remove_wait(bed.medium, segment_name(0, 1)), 0);
+    ck_assert_int_eq(medium_write_wait(bed.medium, two, block, BLOCK, 0), -ESTALE);
     bed.medium->calls->close(bed.medium, one);
     bed.medium->calls->close(bed.medium, two);
+}
+END_TEST
+
+START_TEST(a_folder_or_pipe_is_no_object)
+{
+    struct medium_object *object;
+    ck_assert_int_eq(mkfifo(medium_bed_path(&bed, "STORE"), 0600), 0);
+    ck_assert_int_eq(bed.medium->calls->open(bed.medium, store_name(), &object), STATUS_CORRUPT);
+    bed.medium->calls->close(bed.medium, must_make_segment(bed.medium, 0, 1, BLOCK));
+    ck_assert_int_eq(mkdir(medium_bed_path(&bed, "shard-00/00000001.idx"), 0700), 0);
+    ck_assert_int_eq(bed.medium->calls->open(bed.medium, hint_name(0, 1), &object), STATUS_CORRUPT);
 }
 END_TEST
 
@@ -389,6 +402,7 @@ Suite *test_suite(void)
         tcase_add_test(tcase, undurable_write_is_not_synced);
         tcase_add_test(tcase, reads_cache_only_what_they_need);
         tcase_add_test(tcase, writing_needs_the_name);
+        tcase_add_test(tcase, a_folder_or_pipe_is_no_object);
         tcase_add_test(tcase, full_disk);
         suite_add_tcase(suite, tcase);
     }

@@ -33,8 +33,8 @@ static void close_bed(void)
     medium_bed_close(&bed);
 }
 
-/* A batch of one record at a block; big ones take two blocks. */
-static void put(uint32_t at, uint64_t sequence, bool big, uint16_t flags)
+/* A batch of one record for a block, in `block`; big ones take two. Returns its bytes. */
+static uint32_t make(uint32_t at, uint64_t sequence, bool big, uint16_t flags)
 {
     struct record_header record = {.type = RECORD_CHUNK, .lsn = sequence, .body_bytes = 100};
     if (big)
@@ -52,8 +52,13 @@ static void put(uint32_t at, uint64_t sequence, bool big, uint16_t flags)
         .flags = flags,
     };
     batch_seal(block, &header);
-    ck_assert_int_eq(medium_write_wait(bed.medium, object, block, header.bytes, at * 4096ull),
-                     header.bytes);
+    return header.bytes;
+}
+
+static void put(uint32_t at, uint64_t sequence, bool big, uint16_t flags)
+{
+    uint32_t bytes = make(at, sequence, big, flags);
+    ck_assert_int_eq(medium_write_wait(bed.medium, object, block, bytes, at * 4096ull), bytes);
 }
 
 static void count(void *context, const struct record *record, uint32_t segment, uint32_t slot)
@@ -131,6 +136,52 @@ START_TEST(a_damaged_header)
     sim_disk_damage(bed.disk, segment_name(0, 1), 4096, 1);
     scan = scan_all(false);
     expect(&scan, NULL, 0);
+}
+END_TEST
+
+/* No batch is begun where it has no room: the file was longer. */
+START_TEST(a_segment_that_ends_within_a_batch)
+{
+    uint64_t last = (BLOCKS - 1) * 4096ull;
+    put(1, 1, false, 0);
+    struct scan scan = scan_all(false);
+    ck_assert(!scan.cut);
+    scan_deinit(&scan);
+    make(BLOCKS - 1, 2, true, 0);
+    ck_assert_int_eq(medium_write_wait(bed.medium, object, block, 4096, last), 4096);
+    scan = scan_all(false);
+    ck_assert(scan.cut);
+    expect(&scan, (const uint64_t[]){1}, 1);
+}
+END_TEST
+
+static enum segment_check check_of(struct medium_name name)
+{
+    struct scan scan = {
+        .medium = bed.medium,
+        .object = must_open(bed.medium, name),
+        .name = name,
+        .store = store,
+        .names = &names,
+        .window = malloc(SCAN_WINDOW_BYTES),
+    };
+    ck_assert_int_eq(scan_segment(&scan), STATUS_OK);
+    expect(&scan, NULL, 0);
+    bed.medium->calls->close(bed.medium, scan.object);
+    free(scan.window);
+    return scan.check;
+}
+
+/* Prepared and never begun is blank: a beginning that is lost, or a file cut short, is damage. */
+START_TEST(an_unborn_segment_is_blank)
+{
+    struct medium_name unborn = segment_name(0, 2);
+    bed.medium->calls->close(bed.medium, must_make_segment(bed.medium, 0, 2, BLOCKS * 4096));
+    ck_assert_int_eq(check_of(unborn), SEGMENT_UNBORN);
+    sim_disk_damage(bed.disk, unborn, 9 * 4096 + 7, 1);
+    ck_assert_int_eq(check_of(unborn), SEGMENT_BAD);
+    ck_assert_int_eq(medium_publish_wait(bed.medium, store_name(), "short", 5), 0);
+    ck_assert_int_eq(check_of(store_name()), SEGMENT_BAD);
 }
 END_TEST
 
@@ -234,6 +285,8 @@ Suite *test_suite(void)
     tcase_add_test(tcase, batches_and_gaps);
     tcase_add_test(tcase, leftovers_and_bad_records);
     tcase_add_test(tcase, a_damaged_header);
+    tcase_add_test(tcase, a_segment_that_ends_within_a_batch);
+    tcase_add_test(tcase, an_unborn_segment_is_blank);
     tcase_add_test(tcase, blocks_that_can_not_be_read);
     tcase_add_test(tcase, reads_of_another_place);
     tcase_add_test(tcase, dropping_from_the_hint);

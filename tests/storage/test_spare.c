@@ -1,5 +1,6 @@
 #include "storage/spare.h"
 
+#include "storage/sim_disk.h"
 #include "tests/check_main.h"
 #include "tests/storage/medium_bed.h"
 
@@ -68,6 +69,11 @@ START_TEST(a_full_disk_is_tried_again)
     turns(20);
     ck_assert_int_eq(spare.state, SPARE_FAILED);
     ck_assert_int_eq(spare.failure, STATUS_FULL);
+    uint64_t started = bed.disk->started;
+    bed.now_ns += SPARE_RETRY_NS;
+    turns(20);
+    ck_assert_int_eq(spare.failure, STATUS_FULL);
+    ck_assert_uint_eq(bed.disk->started, started); /* it was asked, not tried */
     sim_disk_set_capacity(bed.disk, 0);
     turns(20);
     ck_assert_int_eq(spare.state, SPARE_FAILED); /* not before its time */

@@ -36,7 +36,7 @@ static const struct {
     double rate, behind, seconds, cpu_seconds;
     uint64_t acked; /* 0: the sample's */
     uint32_t gather_us;
-    bool interrupted, gave_up, warning;
+    bool interrupted, gave_up, ledger_failed, warning;
     const char *text; /* NULL: none; else how it begins */
 } rows[] = {
     {.text = NULL},
@@ -48,7 +48,9 @@ static const struct {
      .warning = true,
      .text = "fell behind: asked 800/s, got 500/s, 37 % of messages began more than 1 s late or"},
     {.rate = 510, .text = "asked 510/s, got 500/s over the whole run"},
+    {.rate = 490, .text = "asked 490/s, got 500/s: too few messages for a rate to be told"},
     {.interrupted = true, .warning = true, .text = "interrupted"},
+    {.ledger_failed = true, .warning = true, .text = "the ledger could not be written"},
     {.gave_up = true, .warning = true, .text = "gave up"},
     {.cpu_seconds = 7.3, .warning = true, .text = "the load generator was busy 91.2 % of the time"},
     {.cpu_seconds = 9, .warning = true, .text = "the load generator was busy 100 % of the time"},
@@ -56,6 +58,7 @@ static const struct {
     {.gather_us = 50, .text = "replies were gathered for up to 50 µs"},
     {.seconds = 0.9, .text = "it lasted less than a second"},
     {.acked = 999, .text = "999 messages are too few for p99.9"},
+    {.acked = 1, .text = "1 message is too few for p99.9"},
 };
 
 enum { ROWS = sizeof rows / sizeof rows[0] };
@@ -69,6 +72,7 @@ START_TEST(each_note)
     sample->report.behind = rows[_i].behind;
     sample->report.interrupted = rows[_i].interrupted;
     sample->report.gave_up = rows[_i].gave_up;
+    sample->report.ledger_failed = rows[_i].ledger_failed;
     if (rows[_i].seconds > 0)
         sample->report.seconds = rows[_i].seconds;
     if (rows[_i].cpu_seconds > 0)
@@ -94,10 +98,11 @@ START_TEST(there_is_room_for_all_notes)
     sample->options.gather_us = 100000;
     sample->report.behind = 0.99999;
     sample->report.interrupted = sample->report.gave_up = true;
+    sample->report.ledger_failed = true;
     sample->report.cpu_seconds = 100;
     sample->report.total.latency[TALLY_TOTAL].count = 1;
     uint32_t count = blast_notes(&sample->options, &sample->report, notes);
-    ck_assert_uint_eq(count, 6);
+    ck_assert_uint_eq(count, 7);
     for (uint32_t i = 0; i < count; i++)
         ck_assert_uint_lt(strlen(notes[i].text), BLAST_NOTE_BYTES - 1);
     free(sample);

@@ -45,13 +45,32 @@ START_TEST(the_line)
     struct blast_sample *sample = running();
     char line[BLAST_PROGRESS_BYTES];
     blast_progress_line(&sample->options, &sample->report, 200, line);
-    ck_assert_str_eq(line, " 50 %  500/s  5 refused  3 failed  2 doubtful  4 not connected  "
-                           "4.0 s left  p50 1.50 ms  p99 3.50 ms  64 in flight  10 connections  "
-                           "4.0 s so far");
+    ck_assert_str_eq(line,
+                     " 50 %  500/s  5 refused  3 failed  2 doubtful  4 not connected  "
+                     "451: 5  4.0 s left  p50 1.50 ms  p99 3.50 ms  64 in flight  10 connections  "
+                     "4.0 s so far");
     sample->options.messages = 0;
     sample->options.duration_ms = 16000;
     blast_progress_line(&sample->options, &sample->report, 12, line);
     ck_assert_str_eq(line, " 25 %  500/s");
+    free(sample);
+}
+END_TEST
+
+/* The most frequent first, those that came as often in their order. */
+START_TEST(the_codes_of_errors)
+{
+    struct blast_sample *sample = blast_sample_empty();
+    uint64_t *replies = sample->report.total.replies;
+    char line[BLAST_PROGRESS_BYTES];
+    replies[399] = 1000000;
+    replies[550] = 7;
+    replies[421] = 7;
+    replies[554] = 1;
+    replies[452] = 1200;
+    blast_progress_line(&sample->options, &sample->report, 200, line);
+    ck_assert_str_eq(line, "  0 %  452: 1,200  421: 7  550: 7  0 in flight  0 connections  "
+                           "0 s so far");
     free(sample);
 }
 END_TEST
@@ -167,6 +186,7 @@ Suite *test_suite(void)
     Suite *suite = suite_create("blast_progress");
     TCase *tests = tcase_create("blast_progress");
     tcase_add_test(tests, the_line);
+    tcase_add_test(tests, the_codes_of_errors);
     tcase_add_test(tests, the_line_at_the_start);
     tcase_add_test(tests, no_line_is_too_wide);
     tcase_add_test(tests, on_a_terminal_one_line_is_rewritten);

@@ -14,7 +14,7 @@ function countText(count) {
 }
 
 function rateText(rate) {
-  return rate === 0 ? '0' : three(rate);
+  return rate === 0 ? '0' : rate < 0.0995 ? rate.toPrecision(2) : three(rate);
 }
 
 const TIME_UNITS = [[1e6, 's'], [1e3, 'ms'], [1, 'µs']];

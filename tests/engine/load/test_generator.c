@@ -293,6 +293,38 @@ START_TEST(an_end_before_anything_began)
 }
 END_TEST
 
+/* Of three connections one sends what there is; the others wait for a banner, and for an answer to
+ * QUIT, but then there is nothing more to send: not for a minute, and not for two. */
+START_TEST(nobody_is_waited_for_when_all_is_done)
+{
+    struct load_bed_options options = load_bed_options();
+    options.blast.connections = 3;
+    options.blast.messages = 10;
+    options.script.faults[0] = (struct script_fault){SCRIPT_BANNER, SCRIPT_SILENCE, NULL, 1, 1};
+    options.script.faults[1] = (struct script_fault){SCRIPT_QUIT, SCRIPT_SILENCE, NULL, 0, 1};
+    load_bed_go(&bed, &options, 120000);
+    ck_assert_uint_eq(bed.total->messages.acked, 10);
+    ck_assert_uint_eq(bed.total->failures[SMTP_CLIENT_TIMEOUT], 2);
+    ck_assert_uint_ge(passed_ms(), 5000);
+    ck_assert_uint_le(passed_ms(), 5100);
+    load_bed_close(&bed);
+}
+END_TEST
+
+/* The time is over while nobody has said a word. */
+START_TEST(a_server_that_never_speaks_is_left_when_the_time_is_over)
+{
+    struct load_bed_options options = load_bed_options();
+    options.blast.connections = 2;
+    options.blast.duration_ms = 8000;
+    options.script.faults[0] = (struct script_fault){SCRIPT_BANNER, SCRIPT_SILENCE, NULL, 0, 0};
+    load_bed_go(&bed, &options, 120000);
+    check_fates("0; 0;; timeout 2");
+    ck_assert_uint_le(passed_ms(), 8100);
+    load_bed_close(&bed);
+}
+END_TEST
+
 static void add_tests(TCase *load)
 {
     tcase_add_test(load, shards_share_connections_and_messages);
@@ -310,6 +342,8 @@ static void add_tests(TCase *load)
     tcase_add_test(load, an_end_in_order);
     tcase_add_test(load, an_end_at_once);
     tcase_add_test(load, an_end_before_anything_began);
+    tcase_add_test(load, nobody_is_waited_for_when_all_is_done);
+    tcase_add_test(load, a_server_that_never_speaks_is_left_when_the_time_is_over);
 }
 
 Suite *test_suite(void)

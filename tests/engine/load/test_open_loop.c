@@ -197,6 +197,50 @@ START_TEST(what_never_begins_is_known)
 }
 END_TEST
 
+/* ------------------------------------------------------------------------------- its end ---- */
+
+static void check_account(uint64_t ms, uint64_t due, uint64_t late)
+{
+    uint64_t counted;
+    ck_assert_uint_eq(generator_late(&bed.shards[0].generator, &counted), late);
+    ck_assert_uint_eq(counted, due);
+    ck_assert_uint_eq(generator_end_ns(&bed.shards[0].generator) - schedule(0)->started_ns,
+                      ms * NS_PER_MS);
+}
+
+/* Five messages at two a second take two and a half seconds, as one in a second takes that: an
+ * answer that comes earlier does not make the rate higher. */
+START_TEST(a_run_lasts_as_long_as_its_schedule)
+{
+    struct load_bed_options options = options_of(2, 1, 0);
+    options.blast.messages = 5;
+    start(&options, 0);
+    finish(10000);
+    check_account(2500, 5, 0);
+    load_bed_close(&bed);
+
+    options = options_of(0.5, 1, 1050); /* no multiple of the time between two looks at it */
+    start(&options, 0);
+    finish(10000);
+    check_account(1050, 1, 0);
+    load_bed_close(&bed);
+}
+END_TEST
+
+/* Stopped in the sixth second, with an answer that comes two later: what would have been due in
+ * them is not missing. */
+START_TEST(what_was_due_after_the_end_is_not_late)
+{
+    struct load_bed_options options = options_of(100, 1, 60000);
+    start(&options, 2000);
+    load_bed_run_until(&bed, schedule(0)->started_ns + 5 * NS_PER_S + 101 * NS_PER_MS);
+    generator_end(&bed.shards[0].generator, false);
+    finish(60000);
+    check_account(7007, 511, 10);
+    load_bed_close(&bed);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("engine/load open loop");
@@ -208,6 +252,8 @@ Suite *test_suite(void)
     tcase_add_test(load, a_closed_loop_does_not_see_it);
     tcase_add_test(load, what_begins_late_is_counted);
     tcase_add_test(load, what_never_begins_is_known);
+    tcase_add_test(load, a_run_lasts_as_long_as_its_schedule);
+    tcase_add_test(load, what_was_due_after_the_end_is_not_late);
     suite_add_tcase(suite, load);
     return suite;
 }

@@ -128,6 +128,31 @@ START_TEST(the_count_agrees_with_the_times)
 }
 END_TEST
 
+/* Each letter has its share of the time, whichever shard has the last; but what was stopped ends
+ * when it was, and what has a duration ends with it. */
+START_TEST(the_last_letter_has_its_share_of_the_time)
+{
+    uint64_t last_ns = 0;
+    for (uint32_t shard = 0; shard < 3; shard++) { /* of ten letters the first has four */
+        struct schedule schedule = schedule_of(10, shard, 3);
+        schedule.quota = shard == 0 ? 4 : 3;
+        uint64_t end_ns = schedule_end_ns(&schedule, schedule.quota, STARTED_NS + 1);
+        last_ns = end_ns > last_ns ? end_ns : last_ns;
+        ck_assert_uint_eq(schedule_end_ns(&schedule, 2, STARTED_NS + 7), STARTED_NS + 7);
+    }
+    ck_assert_uint_eq(last_ns, STARTED_NS + NS_PER_S);
+
+    struct schedule schedule = schedule_of(0.5, 0, 1);
+    schedule.duration_ns = NS_PER_S;
+    ck_assert_uint_eq(schedule_end_ns(&schedule, 1, STARTED_NS + 7), STARTED_NS + 7);
+    ck_assert_uint_eq(schedule_end_ns(&schedule, 1, STARTED_NS + NS_PER_S + 7),
+                      STARTED_NS + NS_PER_S);
+
+    schedule.quota = 0; /* a shard without any */
+    ck_assert_uint_eq(schedule_end_ns(&schedule, 0, STARTED_NS + 7), STARTED_NS + 7);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("engine/load/schedule");
@@ -138,6 +163,7 @@ Suite *test_suite(void)
     tcase_add_test(load, nothing_is_due_once_it_is_over);
     tcase_add_test(load, what_has_no_end_is_never_over);
     tcase_add_test(load, the_count_agrees_with_the_times);
+    tcase_add_test(load, the_last_letter_has_its_share_of_the_time);
     suite_add_tcase(suite, load);
     return suite;
 }

@@ -311,17 +311,39 @@ START_TEST(silence_is_borne_as_long_as_it_should_be)
 }
 END_TEST
 
-/* A connection may be idle for as long as it likes; patience begins with the next message. */
+/* A connection may be idle for as long as it likes; patience begins with the next message, also
+ * with one that leaves room for more. */
 START_TEST(an_idle_connection_wakes_up)
 {
-    struct load_bed_options options = options_of(STEP, "1k", "1");
-    options.blast.messages = 2;
-    options.blast.rate = 0.05; /* the second after 20 s */
-    options.blast.timeout_ms = 5000;
-    options.script.faults[0] = (struct script_fault){SCRIPT_MAIL, SCRIPT_SILENCE, NULL, 1, 1};
-    check_fates(&options, "idle",
-                "2 = 1 acked + 1 failed; 2 = 1 acked + 1 failed; 220:1 250:4 354:1; timeout 1");
-    ck_assert_uint_eq((bed.now_ns - bed.opened_ns) / NS_PER_MS, 4 + 20000 + 5000);
+    static const char *const expected[] = {
+        [STEP] = "2 = 1 acked + 1 failed; 2 = 1 acked + 1 failed; 220:1 250:4 354:1; timeout 1",
+        [PIPELINED] =
+            "2 = 1 acked + 1 failed; 2 = 1 acked + 1 failed; 220:1 250:4 354:1; timeout 1",
+        [CHUNKED] = "2 = 1 acked + 1 doubtful; 2 = 1 acked + 1 doubtful; 220:1 250:4; timeout 1",
+    };
+    for (enum mode mode = STEP; mode <= CHUNKED; mode++) {
+        struct load_bed_options options = options_of(mode, "1k", "1");
+        options.blast.messages = 2;
+        options.blast.rate = 0.05; /* the second after 20 s */
+        options.blast.timeout_ms = 5000;
+        options.script.faults[0] = (struct script_fault){SCRIPT_MAIL, SCRIPT_SILENCE, NULL, 1, 1};
+        check_fates(&options, "idle", expected[mode]);
+        ck_assert_uint_eq((bed.now_ns - bed.opened_ns) / NS_PER_MS, 4 + 20000 + 5000);
+    }
+}
+END_TEST
+
+/* What is said meanwhile makes nobody wait longer for what was asked before. */
+START_TEST(patience_is_not_renewed_by_more_messages)
+{
+    struct load_bed_options options = options_of(CHUNKED, "1k", "1");
+    options.blast.messages = 10;
+    options.blast.rate = 10;
+    options.blast.timeout_ms = 450; /* the first to the fifth message are under way then */
+    options.script.faults[0] = (struct script_fault){SCRIPT_MAIL, SCRIPT_SILENCE, NULL, 0, 1};
+    check_fates(&options, "renewed",
+                "10 = 5 acked + 5 doubtful; 10 = 5 acked + 5 doubtful; 220:2 221:1 250:17; fine 1 "
+                "timeout 1");
 }
 END_TEST
 
@@ -360,6 +382,7 @@ Suite *test_suite(void)
     tcase_add_test(load, an_answer_that_trickles_in_is_late);
     tcase_add_test(load, what_makes_no_sense_is_cut_off);
     tcase_add_test(load, an_idle_connection_wakes_up);
+    tcase_add_test(load, patience_is_not_renewed_by_more_messages);
     tcase_add_test(load, a_connection_has_a_window);
     tcase_add_test(load, silence_is_borne_as_long_as_it_should_be);
     tcase_set_timeout(load, 30); /* a busy machine is no failure */
