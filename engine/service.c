@@ -6,6 +6,7 @@
 #include "engine/metrics.h"
 #include "engine/privileges.h"
 #include "engine/worker.h"
+#include "storage/index_rocks.h"
 #include "storage/medium_file.h"
 
 #include <signal.h>
@@ -28,6 +29,7 @@ struct service {
     struct recipients *_Atomic recipients;
     struct ring ring; /* the main thread's: opening the store */
     struct medium *medium;
+    struct index *index; /* NULL: the store's own, in memory */
     struct store *store;
     struct workers workers;
     struct metrics_source metrics;
@@ -55,9 +57,12 @@ static enum status open_store(struct service *service, struct fault *fault)
     if (status == STATUS_OK)
         status = medium_file_open(&service->medium, &service->ring, options->store_directory, &file,
                                   fault);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
+        service->index = index_rocks_open(options->store_directory, false);
+        service->store_options.index = service->index;
         status = store_open(&service->store, service->medium, STORE_WRITE, &service->store_options,
                             fault);
+    }
     return status;
 }
 
@@ -128,6 +133,8 @@ static void stop(struct service *service)
         dpdk_close(service->workers.dpdk);
     if (service->store != NULL)
         store_close(service->store);
+    if (service->index != NULL)
+        service->index->calls->close(service->index);
     if (service->medium != NULL)
         service->medium->calls->deinit(service->medium);
     if (service->ring.handlers_count > 0)

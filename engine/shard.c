@@ -43,13 +43,30 @@ static void on_stored(void *context, uint64_t cookie, uint64_t id, enum status s
         door_smtp_stored(session, id, status);
 }
 
-static void on_expunged(void *context, uint64_t cookie, enum status status)
+static void answer(struct shard *shard, struct crossing *crossing, enum status status)
 {
-    struct shard *shard = context;
-    struct crossing *crossing = (struct crossing *)(uintptr_t)cookie;
     crossing->status = status;
     crossing->answered = true;
     mesh_send_crossing(shard->mesh, crossing->home, crossing);
+}
+
+static void on_expunged(void *context, uint64_t cookie, enum status status)
+{
+    answer(context, (struct crossing *)(uintptr_t)cookie, status);
+}
+
+static void on_opened(void *context, uint64_t cookie, enum status status, struct maildrop *maildrop)
+{
+    struct crossing *crossing = (struct crossing *)(uintptr_t)cookie;
+    crossing->maildrop = maildrop;
+    answer(context, crossing, status);
+}
+
+/* From any thread. */
+static void on_wake(void *context)
+{
+    struct shard *shard = context;
+    shard->net->calls->wake(shard->net);
 }
 
 /* --------------------------------------------------------------------- from other shards ---- */
@@ -63,24 +80,26 @@ static void on_mesh_link(void *context, struct span mailbox, const struct store_
 /* The owner's side of an errand. */
 static void serve_crossing(struct shard *shard, struct crossing *crossing)
 {
+    uint64_t cookie = (uint64_t)(uintptr_t)crossing;
+    enum status status = STATUS_OK;
     switch (crossing->kind) {
     case CROSSING_OPEN:
-        crossing->status = store_maildrop_open(
-            shard->log, span_of(crossing->name, crossing->name_bytes), &crossing->maildrop);
+        status =
+            store_maildrop_open(shard->log, span_of(crossing->name, crossing->name_bytes), cookie);
+        if (status == STATUS_OK)
+            return; /* on_opened answers */
         break;
     case CROSSING_EXPUNGE:
-        store_expunge(shard->log, crossing->maildrop, (uint64_t)(uintptr_t)crossing);
+        store_expunge(shard->log, crossing->maildrop, cookie);
         return; /* on_expunged answers */
     case CROSSING_CLOSE:
         store_maildrop_close(shard->log, crossing->maildrop);
         crossing->maildrop = NULL;
-        crossing->status = STATUS_OK;
         break;
     case CROSSING_PASSWORD:
         INVARIANT(crossing->kind != CROSSING_PASSWORD); /* auth answers those */
     }
-    crossing->answered = true;
-    mesh_send_crossing(shard->mesh, crossing->home, crossing);
+    answer(shard, crossing, status);
 }
 
 static void on_crossing(void *context, struct crossing *crossing)
@@ -322,8 +341,12 @@ enum status shard_listen(struct shard *shard, enum door_kind kind, const union n
 enum status shard_attach(struct shard *shard, struct store *store, struct medium *medium,
                          struct fault *fault)
 {
-    const struct store_events events = {
-        .link = on_link, .stored = on_stored, .expunged = on_expunged, .context = shard};
+    const struct store_events events = {.link = on_link,
+                                        .stored = on_stored,
+                                        .expunged = on_expunged,
+                                        .opened = on_opened,
+                                        .wake = on_wake,
+                                        .context = shard};
     shard->store = store;
     return store_log_open(&shard->log, store, shard->index, medium, &events, fault);
 }

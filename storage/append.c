@@ -105,6 +105,8 @@ enum status store_append(struct store_log *log, struct store_draft *draft,
     else if (message->envelope->recipients > LINK_PLACES_MAX)
         status = STATUS_FULL;
     if (status == STATUS_OK)
+        status = store_index_status(log->store);
+    if (status == STATUS_OK)
         status = send_ahead(log, draft, &rest);
     if (status == STATUS_OK)
         status = append_record(log, draft, &rest, number, cookie);

@@ -248,6 +248,8 @@ enum status store_stage(struct store_log *log, struct store_draft *draft, struct
 {
     if (log->commit.refusal != STATUS_OK)
         return log->commit.refusal;
+    if (store_index_status(log->store) != STATUS_OK)
+        return store_index_status(log->store);
     if (!draft_is_whole(log, draft))
         return STATUS_IO;
     /* A piece as large as a chunk is not worth a copy in between. */

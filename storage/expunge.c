@@ -109,21 +109,29 @@ void expunge_settle(struct store_log *log, uint64_t cookie, const struct record 
                     enum status status)
 {
     struct drop *drop = (struct drop *)(uintptr_t)cookie;
+    struct owner_deletion deletion;
     drop->expunge.flights--;
     if (status != STATUS_OK) {
         drop->expunge.status = status;
         return;
     }
-    uint32_t count = (uint32_t)(record->wire.size / 8);
-    uint32_t removed = mailboxes_remove(log->mailboxes, drop->mailbox, record->wire);
-    INVARIANT(removed == count);
-    log->counters.expunged += removed;
+    owner_delete_begin(&deletion, log->owner, drop->maildrop.mailbox, drop->lock->hash);
+    for (size_t at = 0; at + 8 <= record->wire.size; at += 8) {
+        const struct store_link *link;
+        do {
+            INVARIANT(drop->expunge.settled < drop->maildrop.count);
+            link = &drop->maildrop.links[drop->expunge.settled++];
+        } while (memcmp(&link->id, record->wire.data + at, 8) != 0);
+        owner_delete(&deletion, link);
+        log->counters.expunged++;
+    }
+    owner_delete_end(&deletion);
 }
 
 void store_expunge(struct store_log *log, struct maildrop *maildrop, uint64_t cookie)
 {
     struct drop *drop = (struct drop *)maildrop;
-    INVARIANT(!drop->expunging && drop->mailbox);
+    INVARIANT(!drop->expunging && drop->lock);
     drop->expunging = true;
     drop->expunge = (struct expunge){.cookie = cookie, .status = STATUS_OK};
     *(log->expunges.last ? &log->expunges.last->next : &log->expunges.first) = &drop->expunge;

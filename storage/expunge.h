@@ -16,6 +16,7 @@ struct expunge { /* embedded in the maildrop */
     struct expunge *next;
     uint64_t cookie;
     uint32_t cursor;  /* message number to look at next */
+    uint32_t settled; /* … for the next id of a record that became durable */
     uint32_t flights; /* records appended and not settled */
     enum status status;
     bool appended; /* all of it */

@@ -179,8 +179,8 @@ bool hint_is_newer(const uint8_t *bytes, const uint8_t store[16])
            memcmp(read.store, store, sizeof(read.store)) == 0 && read.format > STORE_FORMAT;
 }
 
-bool hint_parse(struct span bytes, const uint8_t store[16], uint32_t shard, uint32_t segment,
-                uint64_t epoch, struct hint_header *header)
+bool hint_parse_header(struct span bytes, uint64_t size, const uint8_t store[16], uint32_t shard,
+                       uint32_t segment, uint64_t epoch, struct hint_header *header)
 {
     struct hint_header read;
     if (bytes.size < sizeof(read))
@@ -189,8 +189,17 @@ bool hint_parse(struct span bytes, const uint8_t store[16], uint32_t shard, uint
     if (memcmp(read.magic, hint_magic, sizeof(read.magic)) != 0 ||
         read.header_crc != header_checksum(&read) || read.format != STORE_FORMAT ||
         memcmp(read.store, store, sizeof(read.store)) != 0 || read.shard != shard ||
-        read.segment != segment || read.epoch != epoch ||
-        read.body_bytes != bytes.size - sizeof(read) ||
+        read.segment != segment || read.epoch != epoch || read.body_bytes != size - sizeof(read))
+        return false;
+    *header = read;
+    return true;
+}
+
+bool hint_parse(struct span bytes, const uint8_t store[16], uint32_t shard, uint32_t segment,
+                uint64_t epoch, struct hint_header *header)
+{
+    struct hint_header read;
+    if (!hint_parse_header(bytes, bytes.size, store, shard, segment, epoch, &read) ||
         read.body_crc != crc32c(0, bytes.data + sizeof(read), bytes.size - sizeof(read)))
         return false;
     *header = read;

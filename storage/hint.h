@@ -81,6 +81,10 @@ void hint_record(struct hint *hint, const struct record *record, uint32_t slot,
 /* Seals the bytes for publishing: they stay the hint's. */
 struct span hint_seal(struct hint *hint);
 
+/* The header of a hint of `size` bytes that belongs to this segment, from its first bytes alone:
+ * what the body says has not been checked. */
+bool hint_parse_header(struct span bytes, uint64_t size, const uint8_t store[16], uint32_t shard,
+                       uint32_t segment, uint64_t epoch, struct hint_header *header);
 /* The header of a hint that passes every check and belongs to this segment. */
 bool hint_parse(struct span bytes, const uint8_t store[16], uint32_t shard, uint32_t segment,
                 uint64_t epoch, struct hint_header *header);

@@ -1,6 +1,5 @@
 #include "storage/link.h"
 
-#include "base/clock.h"
 #include "base/hash.h"
 #include "base/invariant.h"
 
@@ -66,7 +65,8 @@ struct store_link link_of(const struct record_header *header, uint32_t segment, 
         .record_bytes = header->record_bytes,
         .octets_low = (uint32_t)header->octets,
         .octets_high = (uint16_t)(header->octets >> 32),
-        .received_s = (uint32_t)(header->received_ns / NS_PER_S),
+        .received_ns = header->received_ns,
+        .copies = 1,
     };
 }
 

@@ -38,7 +38,7 @@ static inline uint32_t link_owner(uint64_t hash, uint32_t shards)
 /* The hash of a mailbox's name: the same in every run. */
 uint64_t link_hash(struct span mailbox);
 
-/* The link to a message record at `slot` of `segment`; `place` is 0. */
+/* The link to a message record at `slot` of `segment`; `place` is 0, `copies` 1. */
 struct store_link link_of(const struct record_header *header, uint32_t segment, uint32_t slot);
 
 /* The names a walk has met: scratch memory, one per thread, for one walk at a time. */

@@ -1,38 +1,47 @@
-/* The mailbox indexes, made anew from what the logs say.
+/* What the base of the index does not cover yet, taken from the logs into the owners' deltas.
  *
- * Messages and deletions come in any order, from any log; at the end links stand in their mailboxes
- * by time of receipt, then id, without those that were deleted. */
+ * Messages and deletions come log by log, and in a log in its order. A deletion may come before
+ * the message that it deletes, when that is in a later log: then it is kept, and the message will
+ * not enter its mailbox. What the base covers is skipped. Only the message at the very end of what
+ * is covered may be there in part: it is looked up.
+ *
+ * When the deltas have grown, they are put into the base on the way, so that a rebuild needs no
+ * more memory than life does. From then until the end the index is not complete (it has no
+ * identity): if this is cut off, the next start begins from nothing. */
 #ifndef STORAGE_REBUILD_H
 #define STORAGE_REBUILD_H
 
-#include "storage/mailboxes.h"
-#include "storage/store.h"
+#include "storage/coverage.h"
+#include "storage/index_key.h"
+#include "storage/owner.h"
 
 struct rebuild {
-    struct mailboxes *mailboxes; /* one index per shard of this run */
+    struct index *index;
+    const struct coverage *coverage; /* of the index */
+    struct owner *owners;            /* one per shard of this run */
     uint32_t shards;
-    struct rebuild_link *links;
-    struct rebuild_message *messages;
-    struct rebuild_deletion *deletions;
-    size_t link_count, link_capacity;
-    size_t message_count, message_capacity;
-    size_t deletion_count, deletion_capacity;
-    bool failed; /* no memory */
+    uint64_t delta_bytes;    /* of all deltas together: then they go into the base; 0: never */
+    const uint8_t *identity; /* of the store */
+    /* Its own. */
+    enum status status;              /* the first failure */
+    bool flushed;                    /* the base is not complete until the end */
+    struct rebuild_deletion *awaits; /* deletions of messages to come: a table of hash and id */
+    size_t awaits_count, awaits_size;
+    struct index_key *key;
 };
 
-/* Into these indexes, which are empty. */
-void rebuild_init(struct rebuild *rebuild, struct mailboxes *mailboxes, uint32_t shards);
-/* Frees what was collected; the indexes stay. */
+/* The caller has filled in the first part, the rest is zero. */
 void rebuild_deinit(struct rebuild *rebuild);
 
+/* Whether it needs what log `shard` says before `end_lsn`. */
+bool rebuild_wants(const struct rebuild *rebuild, uint32_t shard, uint64_t end_lsn);
 /* Everything in a hint's body, of a segment of log `shard`. */
 void rebuild_add(struct rebuild *rebuild, uint32_t shard, uint32_t segment, struct span body);
 
-/* Fills the indexes. `live(context, shard, bytes, links)` is called for each message that is in a
- * mailbox still: its records' bytes, chunks too. SYSTEM: no memory. */
-enum status rebuild_finish(struct rebuild *rebuild,
-                           void (*live)(void *context, uint32_t shard, uint64_t bytes,
-                                        uint32_t links),
-                           void *context) MUST_CHECK;
+/* After all logs, which end before `ends`: the base covers that too, if it must be told
+ * (`complete`, or something was put into it on the way). IO, CORRUPT, FULL: of the index; SYSTEM:
+ * no memory. */
+enum status rebuild_finish(struct rebuild *rebuild, uint32_t logs, uint64_t *ends,
+                           bool complete) MUST_CHECK;
 
 #endif

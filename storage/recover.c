@@ -15,6 +15,9 @@ uint64_t recover_next_lsn(uint64_t end_lsn)
     return (end_lsn + LSN_STEP / 2 + LSN_STEP - 1) / LSN_STEP * LSN_STEP;
 }
 
+const struct recovered recovered_none = {
+    .next_lsn = 1, .tail = UINT32_MAX, .ready = UINT32_MAX, .end = UINT32_MAX};
+
 static void report(const struct recover *recover, bool damage, uint32_t shard, uint32_t segment,
                    const char *what, uint64_t count)
 {
@@ -72,7 +75,7 @@ struct work {
     struct medium_object *object;
     struct scan scan;
     struct hint_header hint_header;
-    uint8_t *hint; /* the published one, if it is good */
+    bool hinted;   /* by a published one that is good */
     bool bad_hint; /* there is one, and it is not */
     bool cut;      /* the segment is shorter than its hint says: what it lacks is damaged mail */
 };
@@ -121,6 +124,34 @@ static uint8_t *load_hint(struct recover *recover, struct medium_name segment, u
     return hint;
 }
 
+static bool is_wanted(const struct recover *recover, uint32_t shard, uint64_t end_lsn)
+{
+    return recover->rebuild && rebuild_wants(recover->rebuild, shard, end_lsn);
+}
+
+/* Whether there is a good hint; `bad`: there is another one. Its body is checked only if it will be
+ * needed, and then read again: the hints of a whole log may be more than memory. */
+static bool check_hint(struct recover *recover, struct medium_name segment, uint64_t epoch,
+                       struct hint_header *header, bool *bad)
+{
+    struct medium *medium = recover->medium;
+    struct medium_object *object;
+    uint8_t bytes[HINT_HEADER_BYTES];
+    struct medium_name name = name_of(MEDIUM_HINT, segment.shard, segment.number);
+    bool good = false;
+    if (medium->calls->open(medium, name, &object) == STATUS_OK) {
+        good = medium_read_wait(medium, object, bytes, sizeof(bytes), 0) == sizeof(bytes) &&
+               hint_parse_header(span_of(bytes, sizeof(bytes)), medium->calls->size(object),
+                                 recover->store, segment.shard, segment.number, epoch, header);
+        medium->calls->close(medium, object);
+    }
+    if (good && !is_wanted(recover, segment.shard, header->end_lsn))
+        return true;
+    uint8_t *hint = load_hint(recover, segment, epoch, header, bad);
+    free(hint);
+    return hint != NULL;
+}
+
 static enum status scan_work(struct recover *recover, struct work *work, struct medium_name name,
                              bool after_close)
 {
@@ -155,13 +186,15 @@ static enum status examine(struct recover *recover, uint32_t shard,
     segment->bytes = medium->calls->size(work->object);
     segment->good = peek_epoch(recover, name, work->object, &segment->epoch);
     if (recover->use_hints && segment->good)
-        work->hint = load_hint(recover, name, segment->epoch, &work->hint_header, &work->bad_hint);
-    if (work->hint) {
+        work->hinted =
+            check_hint(recover, name, segment->epoch, &work->hint_header, &work->bad_hint);
+    if (work->hinted) {
         work->cut = work->hint_header.end_offset > segment->bytes;
         if (work->cut)
             report(recover, true, shard, segment->number, "it is shorter than its hint says",
                    segment->bytes);
         segment->hinted = true;
+        segment->record_bytes = work->hint_header.record_bytes;
         segment->first_lsn = work->hint_header.first_lsn;
         segment->end_lsn = work->hint_header.end_lsn;
         return STATUS_OK;
@@ -202,6 +235,7 @@ static void complete_hint(struct scan *scan, struct recovered_segment *segment)
     }
     segment->first_lsn = header->first_lsn;
     segment->end_lsn = header->end_lsn;
+    segment->record_bytes = header->record_bytes;
 }
 
 static void tell_dropped(const struct recover *recover, const struct scan *scan)
@@ -246,30 +280,45 @@ static void report_segment(struct recover *recover, uint32_t shard, struct recov
     log->stats.torn_tails += judged->torn;
 }
 
+static enum status absorb_hint(struct recover *recover, uint32_t shard,
+                               const struct recovered_segment *segment)
+{
+    struct hint_header header;
+    bool bad = false;
+    if (!is_wanted(recover, shard, segment->end_lsn))
+        return STATUS_OK;
+    uint8_t *hint = load_hint(recover, name_of(MEDIUM_SEGMENT, shard, segment->number),
+                              segment->epoch, &header, &bad);
+    if (!hint)
+        return STATUS_IO; /* it was good a moment ago */
+    rebuild_add(recover->rebuild, shard, segment->number,
+                span_of(hint + HINT_HEADER_BYTES, header.body_bytes));
+    free(hint);
+    return STATUS_OK;
+}
+
 /* Takes in what the judged segment says. */
-static void absorb(struct recover *recover, uint32_t shard, struct recovered *log, uint32_t index,
-                   const struct chain_segment *judged, struct work *work)
+static enum status absorb(struct recover *recover, uint32_t shard, struct recovered *log,
+                          uint32_t index, const struct chain_segment *judged, struct work *work)
 {
     struct recovered_segment *segment = &log->segments[index];
     log->stats.segments++;
     log->stats.bytes += segment->bytes;
     log->stats.corrupt_hints += work->bad_hint;
     log->stats.corrupt_segments += work->cut;
-    if (work->hint) {
+    if (work->hinted) {
         log->stats.hints++;
-        log->stats.dead_bytes += work->hint_header.record_bytes;
-        rebuild_add(recover->rebuild, shard, segment->number,
-                    span_of(work->hint + HINT_HEADER_BYTES, work->hint_header.body_bytes));
         report_segment(recover, shard, log, judged, segment->number);
-        return;
+        return absorb_hint(recover, shard, segment);
     }
     complete_hint(&work->scan, segment);
     tell_dropped(recover, &work->scan);
-    log->stats.dead_bytes += work->scan.hint.header.record_bytes;
-    rebuild_add(recover->rebuild, shard, segment->number, hint_body(&work->scan.hint));
+    if (recover->rebuild)
+        rebuild_add(recover->rebuild, shard, segment->number, hint_body(&work->scan.hint));
     report_segment(recover, shard, log, judged, segment->number);
     if (!recover->use_hints && segment->good)
         compare_hint(recover, shard, segment, work);
+    return STATUS_OK;
 }
 
 /* Sealed and sound, but without a hint: next time it need not be scanned. */
@@ -339,8 +388,11 @@ static enum status conclude(struct recover *recover, uint32_t shard, struct reco
                              "log %" PRIu32 ", segment %08" PRIu32 ": %" PRIu32
                              " blocks at the end of the log can't be read",
                              shard, log->segments[i].number, judged[i].scan->unreadable);
-    for (uint32_t i = 0; i < log->count; i++)
-        absorb(recover, shard, log, i, &judged[i], &work[i]);
+    enum status status = STATUS_OK;
+    for (uint32_t i = 0; i < log->count && status == STATUS_OK; i++)
+        status = absorb(recover, shard, log, i, &judged[i], &work[i]);
+    if (status != STATUS_OK)
+        return fault_set(fault, status, "log %" PRIu32 ": a hint can't be read", shard);
     /* What is damaged may have told numbers that nobody remembers. */
     uint64_t lost = chain.durable_upto == chain.sequence && chain.crc == 0 && log->count > 0
                         ? log->segments[log->count - 1].bytes / RECORD_HEADER_BYTES
@@ -373,7 +425,7 @@ static enum status look_again(struct recover *recover, uint32_t shard, struct re
         missing = missing || judged[i].missing > 0;
     for (uint32_t i = log->count; missing && i > 0; i--) {
         struct medium_name name = name_of(MEDIUM_SEGMENT, shard, log->segments[i - 1].number);
-        if (work[i - 1].hint || !work[i - 1].object)
+        if (work[i - 1].hinted || !work[i - 1].object)
             continue;
         scan_deinit(&work[i - 1].scan);
         enum status status = scan_work(recover, &work[i - 1], name, false);
@@ -399,7 +451,7 @@ static enum status recover_log(struct recover *recover, uint32_t shard, struct r
         const struct scan *scan = &work[i].scan;
         if (scan->count > 0)
             after_close = scan->batches[scan->count - 1].header.flags & BATCH_CLOSING;
-        judged[i].hint = work[i].hint ? &work[i].hint_header : NULL;
+        judged[i].hint = work[i].hinted ? &work[i].hint_header : NULL;
         judged[i].scan = &work[i].scan;
     }
     if (status == STATUS_OK && !recover->repair)
@@ -409,7 +461,6 @@ static enum status recover_log(struct recover *recover, uint32_t shard, struct r
     for (uint32_t i = 0; work && i < log->count; i++) {
         if (work[i].object)
             recover->medium->calls->close(recover->medium, work[i].object);
-        free(work[i].hint);
         scan_deinit(&work[i].scan);
     }
     free(work);

@@ -1,7 +1,8 @@
 /* Recovery: from what the medium holds to logs that can go on and indexes that are complete.
  *
- * Sealed segments with a good hint are not read; the others are scanned, the whole of each log is
- * judged (chain.h), what counts goes into the indexes (rebuild.h). Also how a store is verified:
+ * Sealed segments with a good hint are not read, nor is more than the head of a hint whose links
+ * the index has already; the others are scanned, the whole of each log is judged (chain.h), what
+ * counts goes into the indexes (rebuild.h). Also how a store is verified:
  * then hints are not believed but compared. */
 #ifndef STORAGE_RECOVER_H
 #define STORAGE_RECOVER_H
@@ -17,6 +18,7 @@ struct recovered_segment {
     uint64_t epoch;
     uint64_t bytes;              /* as allocated */
     uint64_t first_lsn, end_lsn; /* of its records; equal: none */
+    uint64_t record_bytes;       /* of all of them */
 };
 
 struct recovered {                      /* one log */
@@ -36,14 +38,17 @@ struct recovered {                      /* one log */
     uint64_t durable_upto; /* every batch up to this one is known to be durable */
 };
 
+/* A log that nothing is known of. */
+extern const struct recovered recovered_none;
+
 struct recover {
     struct medium *medium;
     const uint8_t *store; /* 16 bytes */
     uint32_t record_seed;
     bool use_hints;
-    bool thorough; /* read all of every segment that is read */
-    bool repair;   /* write missing hints, remove segments that were never begun */
-    struct rebuild *rebuild;
+    bool thorough;           /* read all of every segment that is read */
+    bool repair;             /* write missing hints, remove segments that were never begun */
+    struct rebuild *rebuild; /* is given what counts, and asked what it needs; NULL: nobody is */
     /* One line per finding; damage: acknowledged data is lost, or a hint is wrong. */
     void (*report)(void *context, bool damage, const char *line);
     /* Called for every good record that is read, unless NULL. */
@@ -59,7 +64,7 @@ struct recover {
 };
 
 /* All logs of the medium: `*count` of them (the highest shard plus one). `logs` has room for
- * STORE_SHARDS_MAX, zeroed. IO, SYSTEM (memory), NEWER with a line. */
+ * STORE_SHARDS_MAX, all recovered_none. IO, SYSTEM (memory), NEWER with a line. */
 enum status recover_logs(struct recover *recover, struct recovered *logs, uint32_t *count,
                          struct fault *fault) MUST_CHECK;
 /* Frees what it holds. */

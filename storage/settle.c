@@ -49,6 +49,18 @@ static void enter_segment(struct store_log *log, const struct batch *batch)
     hint->header.first_lsn = batch->header.first_lsn;
 }
 
+/* Those named twice are counted twice: to see that they are costs a walk. */
+static uint16_t count_copies(struct span envelope)
+{
+    struct envelope_cursor cursor = envelope_read(envelope);
+    unsigned tag;
+    struct span value;
+    uint32_t copies = 0;
+    while (copies < LINK_PLACES_MAX && envelope_next(&cursor, &tag, &value))
+        copies += tag == ENVELOPE_MAILBOX;
+    return (uint16_t)copies;
+}
+
 static bool settle_message(struct store_log *log, uint64_t cookie)
 {
     struct settle *settle = &log->settle;
@@ -58,15 +70,20 @@ static bool settle_message(struct store_log *log, uint64_t cookie)
     if (!settle->in_record) {
         link_walk_begin(&settle->walk, &settle->names, settle->record.envelope);
         hint_message_begin(&settle->hint, &settle->record, slot);
+        settle->copies = count_copies(settle->record.envelope);
         settle->in_record = true;
     }
+    link.copies = settle->copies;
     while (settle->in_stop || link_walk_next(&settle->walk, &settle->stop)) {
         settle->in_stop = true;
         link.place = settle->stop.place;
         uint32_t owner = link_owner(settle->stop.hash, log->store->options.shards);
-        bool taken = log->events.link(log->events.context, owner, settle->stop.mailbox, &link);
+        /* After one is left out none may follow: an owner takes what comes for all there is. */
+        bool taken = !settle->left &&
+                     log->events.link(log->events.context, owner, settle->stop.mailbox, &link);
         if (!taken && !settle->closing)
             return false;
+        settle->left = settle->left || !taken;
         hint_message_link(&settle->hint, &settle->stop);
         log->counters.links++;
         settle->in_stop = false;
@@ -98,8 +115,21 @@ static bool settle_record(struct store_log *log, const struct batch *batch)
     } else if (!settle_message(log, cookie)) {
         return false;
     }
+    if (durable)
+        settle->end_lsn = record->header.lsn + 1;
     settle->cookie_count++;
     return true;
+}
+
+static void tell_owners(struct store_log *log, const struct batch *batch)
+{
+    struct tallies_segment *tally =
+        tallies_at(&log->store->tallies, log->shard, batch->segment->number);
+    atomic_fetch_add_explicit(&tally->record_bytes, batch->header.used - BATCH_HEADER_BYTES,
+                              memory_order_relaxed);
+    if (!log->settle.left && log->settle.end_lsn > 0)
+        atomic_store_explicit(&log->store->settled[log->shard], log->settle.end_lsn,
+                              memory_order_release);
 }
 
 static bool settle_batch(struct store_log *log, const struct batch *batch)
@@ -126,6 +156,7 @@ static bool settle_batch(struct store_log *log, const struct batch *batch)
         hint->last_crc = batch->header.crc;
         hint->end_lsn = batch->header.first_lsn + batch->header.records;
         hint->end_offset = batch->offset + batch->header.bytes;
+        tell_owners(log, batch);
     }
     if (log->counters.messages > settle->messages)
         powers_add(&log->counters.batch_messages, log->counters.messages - settle->messages);

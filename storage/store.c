@@ -2,8 +2,8 @@
 
 #include "base/clock.h"
 #include "base/invariant.h"
-#include "base/log.h"
 #include "storage/formats.h"
+#include "storage/restore.h"
 #include "storage/store_log.h"
 
 #include <inttypes.h>
@@ -19,6 +19,7 @@ void store_options_default(struct store_options *options)
         .chunk_bytes = 128u << 10,
         .staging_bytes = 64ull << 20,
         .fetches_max = 64,
+        .delta_bytes = 8u << 20,
         .clock = &clock_system,
     };
 }
@@ -96,68 +97,37 @@ static enum status open_identity(struct store *store, struct fault *fault)
 
 /* ---- opening ---- */
 
-static void tell(void *context, bool damage, const char *line)
-{
-    const struct store *store = context;
-    if (damage)
-        log_error("%s", line);
-    else if (store->mode == STORE_WRITE) /* a reader meets a writer's batch under way */
-        log_info("%s", line);
-}
-
-static void count_live(void *context, uint32_t shard, uint64_t bytes, uint32_t links)
-{
-    struct store_stats *stats = &((struct store *)context)->logs[shard].stats;
-    stats->messages++;
-    stats->links += links;
-    stats->live_bytes += bytes;
-    stats->dead_bytes -= bytes < stats->dead_bytes ? bytes : stats->dead_bytes;
-}
-
-static void count_mailboxes(struct store *store)
-{
-    for (uint32_t shard = 0; shard < store->options.shards; shard++)
-        store->logs[shard].stats.mailboxes = store->mailboxes[shard].count;
-}
-
-static enum status recover_all(struct store *store, struct fault *fault)
-{
-    struct rebuild rebuild;
-    struct recover recover = {
-        .medium = store->medium,
-        .store = store->identity.id,
-        .record_seed = store->record_seed,
-        .use_hints = true,
-        .repair = store->mode == STORE_WRITE,
-        .rebuild = &rebuild,
-        .report = tell,
-        .context = store,
-    };
-    rebuild_init(&rebuild, store->mailboxes, store->options.shards);
-    enum status status = recover_logs(&recover, store->logs, &store->logs_count, fault);
-    if (status == STATUS_OK)
-        status = rebuild_finish(&rebuild, count_live, store);
-    rebuild_deinit(&rebuild);
-    count_mailboxes(store);
-    return status;
-}
-
 static enum status store_allocate(struct store **store, const struct store_options *options)
 {
     struct store *made = calloc(1, sizeof(*made));
     if (!made)
         return STATUS_SYSTEM;
+    pthread_mutex_init(&made->run_lock, NULL);
+    pthread_mutex_init(&made->desks_lock, NULL);
     made->logs = calloc(STORE_SHARDS_MAX, sizeof(*made->logs));
-    made->mailboxes = calloc(options->shards, sizeof(*made->mailboxes));
+    made->settled = calloc(STORE_SHARDS_MAX, sizeof(*made->settled));
+    made->owners = calloc(options->shards, sizeof(*made->owners));
+    made->desks = calloc(options->shards, sizeof(*made->desks));
     made->options = *options;
     *store = made;
-    if (!made->logs || !made->mailboxes)
-        return STATUS_SYSTEM;
-    for (uint32_t shard = 0; shard < options->shards; shard++)
-        mailboxes_init(&made->mailboxes[shard]);
-    for (uint32_t shard = 0; shard < STORE_SHARDS_MAX; shard++)
-        made->logs[shard] = (struct recovered){
-            .next_lsn = 1, .tail = UINT32_MAX, .ready = UINT32_MAX, .end = UINT32_MAX};
+    bool all = made->logs && made->settled && made->owners && made->desks;
+    return all ? STATUS_OK : STATUS_SYSTEM;
+}
+
+static enum status start_clerks(struct store *store, struct fault *fault)
+{
+    bool threaded = store->index->calls->blocks;
+    if (store->mode == STORE_READ)
+        return STATUS_OK;
+    enum status status = clerk_init(&store->reader, threaded);
+    if (status == STATUS_OK) {
+        status = clerk_init(&store->writer, threaded);
+        if (status != STATUS_OK)
+            clerk_deinit(&store->reader);
+    }
+    store->clerks = status == STATUS_OK;
+    if (status != STATUS_OK)
+        return fault_set(fault, status, "no thread for the index");
     return STATUS_OK;
 }
 
@@ -183,7 +153,9 @@ enum status store_open(struct store **store, struct medium *medium, enum store_m
         status = formats_check(medium, opened->identity.id, fault);
     }
     if (status == STATUS_OK)
-        status = recover_all(opened, fault);
+        status = restore_store(opened, fault);
+    if (status == STATUS_OK)
+        status = start_clerks(opened, fault);
     if (status != STATUS_OK) {
         store_close(opened);
         return status;
@@ -196,11 +168,22 @@ void store_close(struct store *store)
 {
     if (!store)
         return;
-    for (uint32_t shard = 0; store->mailboxes && shard < store->options.shards; shard++)
-        mailboxes_deinit(&store->mailboxes[shard]);
+    if (store->clerks) {
+        clerk_deinit(&store->reader);
+        clerk_deinit(&store->writer);
+    }
+    for (uint32_t i = 0; i < store->owners_count; i++)
+        owner_deinit(&store->owners[i]);
     for (uint32_t shard = 0; store->logs && shard < STORE_SHARDS_MAX; shard++)
         recovered_deinit(&store->logs[shard]);
-    free(store->mailboxes);
+    if (store->private_index)
+        store->private_index->calls->close(store->private_index);
+    tallies_deinit(&store->tallies);
+    pthread_mutex_destroy(&store->run_lock);
+    pthread_mutex_destroy(&store->desks_lock);
+    free(store->desks);
+    free(store->owners);
+    free((void *)store->settled);
     free(store->logs);
     free(store);
 }
@@ -210,10 +193,28 @@ uint32_t store_owner(const struct store *store, struct span mailbox)
     return link_owner(link_hash(mailbox), store->options.shards);
 }
 
+/* Of every segment that there may be: those found by recovery, and those begun since. */
+static void add_tallies(const struct store *store, uint32_t shard, struct store_stats *stats)
+{
+    uint64_t parts = 0, records = 0;
+    for (uint32_t number = 1; tallies_find(&store->tallies, shard, number); number++) {
+        struct tally tally;
+        tally_read(store, shard, number, &tally);
+        stats->links += tally.links;
+        stats->live_bytes += tally.bytes;
+        parts += tally.parts;
+        records += tally.record_bytes;
+    }
+    stats->messages = (parts + TALLY_WHOLE - 1) / TALLY_WHOLE;
+    stats->dead_bytes = records > stats->live_bytes ? records - stats->live_bytes : 0;
+}
+
 void store_stats(const struct store *store, uint32_t shard, struct store_stats *stats)
 {
     INVARIANT(shard < STORE_SHARDS_MAX);
-    *stats = store->logs[shard].stats;
+    struct store_stats read = store->logs[shard].stats;
+    add_tallies(store, shard, &read);
+    *stats = read;
 }
 
 uint32_t store_shards_on_disk(const struct store *store)

@@ -41,8 +41,9 @@ struct store_link {
     uint32_t record_bytes; /* of the record at `slot` */
     uint32_t octets_low;   /* RFC 1939 size; see store_link_octets */
     uint16_t octets_high;
-    uint16_t place;      /* of the recipient in the message: 0, 1, … */
-    uint32_t received_s; /* Unix time */
+    uint16_t place;  /* of the recipient in the message: 0, 1, … */
+    uint16_t copies; /* of the message: in so many mailboxes, those named twice counted twice */
+    uint64_t received_ns; /* wall */
 };
 
 static inline uint64_t store_link_octets(const struct store_link *link)
@@ -64,11 +65,14 @@ struct store_options {
     uint64_t staging_bytes; /* budget per shard for messages in flight */
     uint32_t fetches_max;   /* messages being read at once per shard */
     uint64_t seed;          /* of ids and epochs: random in life, fixed in a simulation */
+    struct index *index;    /* below the mailboxes (index.h); NULL: the store's own, in memory */
+    uint32_t delta_bytes;   /* of memory per shard for links that are not in the index yet; as many
+                               wait while a run is written, and at twice as many mail waits, too */
     const struct clock *clock;
 };
 
 /* 256 MiB segments, 1 MiB batches, depth 1, 128 KiB chunks, 64 MiB staging, one shard, system
- * clock, seed 0. */
+ * clock, seed 0, no index, 8 MiB deltas. */
 void store_options_default(struct store_options *options);
 
 enum store_mode {
@@ -94,6 +98,8 @@ uint32_t store_owner(const struct store *store, struct span mailbox);
 
 struct store_log;
 
+struct maildrop;
+
 struct store_events {
     /* A link of a durable message for its owner's store_link_add. False: the way to the owner is
      * full; it will be offered again by the next store_turn. Also called when the owner is this
@@ -103,6 +109,11 @@ struct store_events {
     void (*stored)(void *context, uint64_t cookie, uint64_t id, enum status status);
     /* What store_expunge was given has ended: OK, or the deletions did not all become durable. */
     void (*expunged)(void *context, uint64_t cookie, enum status status);
+    /* What store_maildrop_open was asked for: OK, or IO, CORRUPT: the index can't be read now;
+     * SYSTEM: no memory. Without a maildrop there is no lock any more. */
+    void (*opened)(void *context, uint64_t cookie, enum status status, struct maildrop *maildrop);
+    /* From any thread: store_turn has something to do. NULL when nobody sleeps. */
+    void (*wake)(void *context);
     void *context;
 };
 
@@ -165,7 +176,9 @@ enum status store_append(struct store_log *log, struct store_draft *draft,
                          const struct store_message *message, uint64_t cookie) MUST_CHECK;
 
 /* Once per turn, after the medium was polled (which is the caller's part): settle, submit. True
- * when something is waiting that only the next turn can do (the shard must not sleep). */
+ * when something is waiting that only the next turn can do (the shard must not sleep). Before the
+ * call the caller gives to store_link_add what the other logs' `link` events had taken for this
+ * owner when its last store_turn returned: on that the index relies. */
 bool store_turn(struct store_log *log);
 
 /* False while store_append and store_stage would answer AGAIN. */
@@ -183,13 +196,15 @@ struct maildrop {
     struct span mailbox;
 };
 
-/* A durable message enters its mailbox. Owner's shard only. Adding a link twice is harmless. */
+/* A durable message enters its mailbox. Owner's shard only, one log's links in the order in which
+ * they were offered. Adding a link twice is harmless. */
 void store_link_add(struct store_log *log, struct span mailbox, const struct store_link *link);
 
-/* Takes the exclusive lock and the list. BUSY: a session has it. An unknown name is an empty
- * mailbox. */
+/* Takes the exclusive lock, and asks for the list: `opened(cookie)` comes later, never from inside
+ * the call. BUSY: a session has the lock. SYSTEM: no memory. An unknown name is an empty mailbox;
+ * `mailbox` is copied. */
 enum status store_maildrop_open(struct store_log *log, struct span mailbox,
-                                struct maildrop **maildrop) MUST_CHECK;
+                                uint64_t cookie) MUST_CHECK;
 /* Makes the marked deletions durable, in as many turns as it takes; then `expunged(cookie)`. The
  * maildrop stays open and is closed by the caller afterwards. */
 void store_expunge(struct store_log *log, struct maildrop *maildrop, uint64_t cookie);
@@ -276,12 +291,12 @@ struct store_stats {
     uint64_t bytes;                  /* of segments, as allocated */
     uint64_t messages, links;        /* live messages, and their copies in mailboxes */
     uint64_t live_bytes, dead_bytes; /* records */
-    uint64_t mailboxes;              /* with at least one message */
     /* Found by recovery. */
     uint64_t torn_tails, corrupt_batches, corrupt_records, corrupt_segments, corrupt_hints;
 };
 
-/* Of one log (shard < store_shards_on_disk) as recovery found it. */
+/* Of one log (shard < store_shards_on_disk) as recovery found it; what lives, and what is dead, as
+ * of now. Of N copies each counts as an Nth of the message and of its bytes (tally.h). */
 void store_stats(const struct store *store, uint32_t shard, struct store_stats *stats);
 uint32_t store_shards_on_disk(const struct store *store);
 const uint8_t *store_identity(const struct store *store); /* 16 bytes */
@@ -291,6 +306,9 @@ struct store_counters {
     uint64_t messages, links, expunged, bytes, batches, batch_errors, chunks, segments;
     uint64_t damaged; /* fetches that met damage */
     uint64_t staged_bytes, staged_bytes_peak;
+    uint64_t delta_links, delta_bytes;    /* not in the index yet; the frozen ones not counted */
+    uint64_t index_runs, index_failures;  /* written; tried in vain, and reads that failed */
+    uint64_t index_reads, index_ns_total; /* of mailboxes, and how long logins waited for them */
     uint64_t commit_ns_total, commit_ns_max;
     uint64_t refused[2];          /* 1: takes no mail, no deletions, for now */
     struct powers commit_ns;      /* of every batch, from its submission to its end */
@@ -298,13 +316,14 @@ struct store_counters {
 };
 const struct store_counters *store_log_counters(const struct store_log *log);
 
-/* Calls `visit` for every mailbox with messages, in no order. Read-only stores, or before logs are
- * opened. */
-void store_mailboxes(const struct store *store,
-                     void (*visit)(void *context, struct span mailbox, uint32_t count,
-                                   uint64_t octets),
-                     void *context);
-/* The mailbox's list without a lock (tools): free() it with store_maildrop_free. */
+/* Calls `visit` for every mailbox with messages, in no order; the name is good for the call.
+ * Read-only stores, or before logs are opened. IO, CORRUPT: the index can't be read. */
+enum status store_mailboxes(const struct store *store,
+                            void (*visit)(void *context, struct span mailbox, uint32_t count,
+                                          uint64_t octets),
+                            void *context) MUST_CHECK;
+/* The mailbox's list without a lock (tools): free it with store_maildrop_free. IO, CORRUPT, SYSTEM.
+ */
 enum status store_peek(const struct store *store, struct span mailbox,
                        struct maildrop **maildrop) MUST_CHECK;
 void store_maildrop_free(struct maildrop *maildrop);

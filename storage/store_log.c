@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <time.h>
 
 /* ---- opening ---- */
 
@@ -87,13 +88,23 @@ static enum status log_init(struct store_log *log, const struct store_options *o
     return status;
 }
 
+static void set_desk(struct store_log *log, struct desk *desk)
+{
+    pthread_mutex_lock(&log->store->desks_lock);
+    log->store->desks[log->shard] = desk;
+    pthread_mutex_unlock(&log->store->desks_lock);
+}
+
 static void log_deinit(struct store_log *log)
 {
+    set_desk(log, NULL);
     hint_deinit(&log->settle.hint);
     hint_deinit(&log->settle.publishing);
     link_names_deinit(&log->settle.names);
     if (log->fetches.readers.table)
         fetches_deinit(&log->fetches);
+    locks_deinit(&log->locks);
+    desk_deinit(&log->desk);
     if (log->staging.pages.blocks)
         staging_deinit(&log->staging);
     if (log->commit.memory)
@@ -115,7 +126,9 @@ enum status store_log_open(struct store_log **log, struct store *store, uint32_t
     opened->events = *events;
     opened->shard = shard;
     opened->chunk_bytes = chunk_size(&store->options);
-    opened->mailboxes = &store->mailboxes[shard];
+    opened->owner = &store->owners[shard];
+    desk_init(&opened->desk, events->wake, events->context);
+    set_desk(opened, &opened->desk);
     enum status status = log_init(opened, &store->options);
     if (status != STATUS_OK)
         fault_set(fault, status, "out of memory");
@@ -143,10 +156,15 @@ bool store_turn(struct store_log *log)
 {
     if (log->store->mode == STORE_READ)
         return fetch_turn(log);
+    if (!log->settle.closing) /* then what others send is no longer taken in */
+        owner_catch_up(log->owner);
     bool stuck = settle_turn(log);
     expunge_turn(log);
     commit_turn(&log->commit);
-    return fetch_turn(log) || stuck;
+    desk_turn(&log->desk);
+    flush_turn(log);
+    owner_look(log->owner, log->store->settled);
+    return fetch_turn(log) || stuck || desk_is_busy(&log->desk);
 }
 
 bool store_has_room(const struct store_log *log)
@@ -154,6 +172,8 @@ bool store_has_room(const struct store_log *log)
     const struct commit *commit = &log->commit;
     if (commit_refusal(commit, COMMIT_MAIL) != STATUS_OK)
         return true; /* the answer will be no, but there will be one */
+    if (store_index_status(log->store) == STATUS_AGAIN)
+        return false;
     return commit_room(commit) >= 2ull * log->chunk_bytes;
 }
 
@@ -182,9 +202,12 @@ static bool is_unsettled(const struct store_log *log)
 
 static void drain(struct store_log *log)
 {
-    while (is_unsettled(log) || is_under_way(log)) {
-        store_turn(log);
+    const struct timespec moment = {.tv_nsec = NS_PER_MS};
+    while (is_unsettled(log) || is_under_way(log) || log->desk.under_way > 0) {
+        bool more = store_turn(log);
         log->medium->calls->poll(log->medium, is_under_way(log));
+        if (!more && !is_under_way(log) && log->desk.under_way > 0)
+            nanosleep(&moment, NULL); /* for a clerk */
     }
 }
 
@@ -192,16 +215,20 @@ void store_log_abandon(struct store_log *log)
 {
     commit_abandon(&log->commit);
     log->fetches.readers.medium = NULL;
+    desk_abandon(&log->desk);
     log_deinit(log);
 }
 
 void store_log_close(struct store_log *log)
 {
     log->settle.closing = true;
+    desk_quiet(&log->desk);
     drain(log);
     if (log->store->mode == STORE_WRITE) {
         commit_close(&log->commit);
         drain(log);
+        owner_has_seen(log->owner, log->shard, log->store->settled[log->shard]);
+        flush_all(log);
     }
     INVARIANT(!log->staging.oldest);
     log_deinit(log);

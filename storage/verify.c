@@ -3,6 +3,7 @@
  * A verification is a recovery that believes no hint and changes nothing. On the way it notes every
  * good message, every good chunk and every reference to one; then each reference must lead to a
  * chunk, and each link of the index to a message. */
+#include "storage/listing.h"
 #include "storage/store_log.h"
 
 #include <inttypes.h>
@@ -145,25 +146,28 @@ static void check_references(struct verification *verification)
     }
 }
 
+static void check_mailbox(void *context, struct span mailbox, const struct store_link *links,
+                          uint32_t count)
+{
+    struct verification *verification = context;
+    (void)mailbox;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct store_link *link = &links[i];
+        struct place place = {.id = link->id,
+                              .shard = link_shard(link->id),
+                              .segment = link->segment,
+                              .slot = link->slot,
+                              .bytes = link->record_bytes};
+        if (!has_place(&verification->messages, &place))
+            tell_place(verification, "a mailbox has a message that is not here", &place);
+    }
+}
+
 static void check_links(struct verification *verification)
 {
-    const struct store *store = verification->store;
-    for (uint32_t shard = 0; shard < store->options.shards; shard++) {
-        const struct mailboxes *mailboxes = &store->mailboxes[shard];
-        for (uint32_t i = 0; i <= mailboxes->mask; i++) {
-            const struct mailbox *mailbox = mailboxes->table[i];
-            for (uint32_t l = 0; mailbox && l < mailbox->count; l++) {
-                const struct store_link *link = &mailbox->links[l];
-                struct place place = {.id = link->id,
-                                      .shard = link_shard(link->id),
-                                      .segment = link->segment,
-                                      .slot = link->slot,
-                                      .bytes = link->record_bytes};
-                if (!has_place(&verification->messages, &place))
-                    tell_place(verification, "a mailbox has a message that is not here", &place);
-            }
-        }
-    }
+    enum status status = listing_walk(verification->store, check_mailbox, verification);
+    if (status != STATUS_OK)
+        tell(verification, true, "the index can't be read");
 }
 
 static void sort_notes(struct notes *notes)
@@ -177,31 +181,20 @@ static enum status read_logs(struct verification *verification)
 {
     struct store *store = verification->store;
     struct recovered *logs = calloc(STORE_SHARDS_MAX, sizeof(*logs));
-    struct mailboxes *mailboxes = calloc(1, sizeof(*mailboxes));
-    struct rebuild rebuild;
     struct recover recover = {
         .medium = store->medium,
         .store = store->identity.id,
         .record_seed = store->record_seed,
         .thorough = true,
-        .rebuild = &rebuild,
         .report = tell,
         .record = note_record,
         .dropped = drop_batch,
         .context = verification,
     };
-    enum status status = STATUS_SYSTEM;
     uint32_t count;
-    if (logs && mailboxes) {
-        mailboxes_init(mailboxes);
-        rebuild_init(&rebuild, mailboxes, 1);
-        status = recover_logs(&recover, logs, &count, NULL);
-        rebuild_deinit(&rebuild);
-        mailboxes_deinit(mailboxes);
-        for (uint32_t shard = 0; shard < STORE_SHARDS_MAX; shard++)
-            recovered_deinit(&logs[shard]);
-    }
-    free(mailboxes);
+    enum status status = logs ? recover_logs(&recover, logs, &count, NULL) : STATUS_SYSTEM;
+    for (uint32_t shard = 0; logs && shard < STORE_SHARDS_MAX; shard++)
+        recovered_deinit(&logs[shard]);
     free(logs);
     return status == STATUS_OK && verification->failed ? STATUS_SYSTEM : status;
 }

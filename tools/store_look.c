@@ -40,7 +40,6 @@ static void add_stats(struct store_stats *sum, const struct store_stats *one)
     sum->links += one->links;
     sum->live_bytes += one->live_bytes;
     sum->dead_bytes += one->dead_bytes;
-    sum->mailboxes += one->mailboxes;
     sum->torn_tails += one->torn_tails;
     sum->corrupt_batches += one->corrupt_batches;
     sum->corrupt_records += one->corrupt_records;
@@ -50,13 +49,12 @@ static void print_stats(const char *name, const struct store_stats *stats, bool 
 {
     const char *format = json ? "{\"shard\": \"%s\", \"segments\": %" PRIu64 ", \"bytes\": %" PRIu64
                                 ", \"messages\": %" PRIu64 ", \"links\": %" PRIu64
-                                ", \"mailboxes\": %" PRIu64 ", \"live_bytes\": %" PRIu64
-                                ", \"dead_bytes\": %" PRIu64 ", \"torn_tails\": %" PRIu64
-                                ", \"corrupt\": %" PRIu64 "}"
-                              : "%-8s%10" PRIu64 "%16" PRIu64 "%12" PRIu64 "%12" PRIu64 "%11" PRIu64
-                                "%16" PRIu64 "%16" PRIu64 "%6" PRIu64 "%9" PRIu64 "\n";
+                                ", \"live_bytes\": %" PRIu64 ", \"dead_bytes\": %" PRIu64
+                                ", \"torn_tails\": %" PRIu64 ", \"corrupt\": %" PRIu64 "}"
+                              : "%-8s%10" PRIu64 "%16" PRIu64 "%12" PRIu64 "%12" PRIu64 "%16" PRIu64
+                                "%16" PRIu64 "%6" PRIu64 "%9" PRIu64 "\n";
     printf(format, name, stats->segments, stats->bytes, stats->messages, stats->links,
-           stats->mailboxes, stats->live_bytes, stats->dead_bytes, stats->torn_tails,
+           stats->live_bytes, stats->dead_bytes, stats->torn_tails,
            stats->corrupt_batches + stats->corrupt_records);
 }
 
@@ -72,9 +70,8 @@ enum status store_look_info(const struct store_opened *opened, struct store_call
     if (call->flags.json)
         printf("{\"store\": \"%s\", \"shards\": [", id);
     else
-        printf("store %s\n%-8s%10s%16s%12s%12s%11s%16s%16s%6s%9s\n", id, "shard", "segments",
-               "bytes", "messages", "links", "mailboxes", "live bytes", "dead bytes", "torn",
-               "corrupt");
+        printf("store %s\n%-8s%10s%16s%12s%12s%16s%16s%6s%9s\n", id, "shard", "segments", "bytes",
+               "messages", "links", "live bytes", "dead bytes", "torn", "corrupt");
     for (uint32_t shard = 0; shard < store_shards_on_disk(opened->store); shard++) {
         struct store_stats stats;
         char name[16];
@@ -135,7 +132,7 @@ static bool print_link(const struct store_link *link, bool json, bool first)
 {
     char uidl[STORE_UIDL_BYTES_MAX + 1], when[TEXT_TIME_BYTES];
     uidl[store_uidl_text(link, uidl)] = '\0';
-    text_second(link->received_s, when);
+    text_second(link->received_ns / NS_PER_S, when);
     if (!json) {
         printf("%s %12" PRIu64 " %s\n", uidl, store_link_octets(link), when);
         return true;

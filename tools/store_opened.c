@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "engine/smtp/address.h"
+#include "storage/index_rocks.h"
 #include "storage/medium_file.h"
 
 #include <stdlib.h>
@@ -9,20 +10,29 @@
 
 /* ---- opening ---- */
 
+static void close_index(struct store_opened *opened)
+{
+    if (opened->index != NULL)
+        opened->index->calls->close(opened->index);
+}
+
 static enum status open_store(struct store_opened *opened, const char *directory,
                               enum store_mode mode, const struct store_options *options,
                               struct fault *fault)
 {
     const struct medium_file_options file = {.create = mode == STORE_WRITE, .durable = true};
+    struct store_options with_index = *options;
     opened->directory = directory;
     enum status status = ring_open(&opened->ring, 64, fault);
     if (status != STATUS_OK)
         return status;
     status = medium_file_open(&opened->medium, &opened->ring, directory, &file, fault);
     if (status == STATUS_OK) {
-        status = store_open(&opened->store, opened->medium, mode, options, fault);
+        opened->index = with_index.index = index_rocks_open(directory, mode == STORE_READ);
+        status = store_open(&opened->store, opened->medium, mode, &with_index, fault);
         if (status == STATUS_OK)
             return status;
+        close_index(opened);
         opened->medium->calls->deinit(opened->medium);
     }
     ring_close(&opened->ring);
@@ -52,6 +62,7 @@ enum status store_opened_write(struct store_opened *opened, const char *director
 void store_opened_close(struct store_opened *opened)
 {
     store_close(opened->store);
+    close_index(opened);
     opened->medium->calls->deinit(opened->medium);
     ring_close(&opened->ring);
 }
@@ -72,7 +83,8 @@ enum status store_opened_peek(const struct store_opened *opened, const char *nam
         status = store_peek(opened->store, span_of(normal, size), &found);
     }
     if (status != STATUS_OK)
-        return fault_set(fault, STATUS_SYSTEM, "no memory for the list");
+        return fault_set(fault, status, "%s: the list of '%s': %s", opened->directory,
+                         log_escape(span_text(name), escaped, sizeof escaped), status_text(status));
     if (found->count == 0) {
         store_maildrop_free(found);
         return fault_set(fault, STATUS_ABSENT, "%s: there is no mailbox '%s'", opened->directory,
@@ -92,17 +104,24 @@ static void collect(void *context, struct span mailbox, uint32_t count, uint64_t
 {
     struct collecting *collecting = context;
     struct mailbox_rows *rows = collecting->rows;
+    uint8_t *name = malloc(mailbox.size + 1);
+    collecting->failed |= name == NULL;
+    if (name == NULL)
+        return;
+    memcpy(name, mailbox.data, mailbox.size);
     if (rows->count == collecting->capacity) {
         size_t capacity = collecting->capacity ? collecting->capacity * 2 : 64;
         struct mailbox_row *grown = realloc(rows->rows, capacity * sizeof *grown);
         collecting->failed |= grown == NULL;
-        if (grown == NULL)
+        if (grown == NULL) {
+            free(name);
             return;
+        }
         rows->rows = grown;
         collecting->capacity = capacity;
     }
-    rows->rows[rows->count++] =
-        (struct mailbox_row){.name = mailbox, .messages = count, .octets = octets};
+    rows->rows[rows->count++] = (struct mailbox_row){
+        .name = span_of(name, mailbox.size), .messages = count, .octets = octets};
 }
 
 static int compare_rows(const void *left, const void *right)
@@ -118,10 +137,13 @@ enum status mailbox_rows_make(struct mailbox_rows *rows, const struct store_open
 {
     struct mailbox_rows made = {0};
     struct collecting collecting = {.rows = &made};
-    store_mailboxes(opened->store, collect, &collecting);
-    if (collecting.failed) {
+    enum status status = store_mailboxes(opened->store, collect, &collecting);
+    if (status == STATUS_OK && collecting.failed)
+        status = STATUS_SYSTEM;
+    if (status != STATUS_OK) {
         mailbox_rows_deinit(&made);
-        return fault_set(fault, STATUS_SYSTEM, "no memory for the list of mailboxes");
+        return fault_set(fault, status, "%s: the list of mailboxes: %s", opened->directory,
+                         status_text(status));
     }
     if (made.count > 0)
         qsort(made.rows, made.count, sizeof *made.rows, compare_rows);
@@ -131,6 +153,8 @@ enum status mailbox_rows_make(struct mailbox_rows *rows, const struct store_open
 
 void mailbox_rows_deinit(struct mailbox_rows *rows)
 {
+    for (size_t i = 0; i < rows->count; i++)
+        free((void *)(uintptr_t)rows->rows[i].name.data);
     free(rows->rows);
 }
 

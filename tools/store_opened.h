@@ -8,6 +8,7 @@
 struct store_opened { /* embedded */
     struct ring ring;
     struct medium *medium;
+    struct index *index; /* NULL: the store's own */
     struct store *store;
     const char *directory; /* borrowed */
 };
@@ -26,7 +27,7 @@ enum status store_opened_peek(const struct store_opened *opened, const char *nam
                               struct maildrop **maildrop, struct fault *fault) MUST_CHECK;
 
 struct mailbox_row {
-    struct span name;
+    struct span name; /* malloc */
     uint32_t messages;
     uint64_t octets;
 };
@@ -36,7 +37,7 @@ struct mailbox_rows { /* by name */
     size_t count;
 };
 
-/* All mailboxes that have messages. SYSTEM: no memory. */
+/* All mailboxes that have messages. SYSTEM: no memory. IO, CORRUPT: of the index. */
 enum status mailbox_rows_make(struct mailbox_rows *rows, const struct store_opened *opened,
                               struct fault *fault) MUST_CHECK;
 void mailbox_rows_deinit(struct mailbox_rows *rows);

@@ -52,10 +52,11 @@ struct blast {
     struct timeline timeline;
     struct dpdk *dpdk; /* NULL: the kernel's network alone */
     struct part *parts;
-    uint32_t parts_count;   /* whose thread was started */
-    pthread_t watcher;      /* the main thread */
-    _Atomic(uint32_t) over; /* parts that are */
-    _Atomic(int) ending;    /* enum ending */
+    uint32_t parts_count;     /* whose thread was started */
+    pthread_t watcher;        /* the main thread */
+    _Atomic(uint32_t) served; /* parts that have no more to say, */
+    _Atomic(uint32_t) over;   /* and that are gone */
+    _Atomic(int) ending;      /* enum ending */
 };
 
 void blast_options_default(struct blast_options *options)
@@ -132,6 +133,17 @@ static void part_serve(struct part *part)
     }
 }
 
+/* On a port that they share, parts carry each other's frames: nobody goes before all are done. */
+static void part_carry(struct part *part)
+{
+    struct blast *blast = part->blast;
+    atomic_fetch_add(&blast->served, 1);
+    while (blast->dpdk != NULL && part->net != NULL &&
+           atomic_load(&blast->served) < blast->options->shards &&
+           atomic_load(&blast->ending) != END_NOW)
+        net_poll(part->net, NS_PER_MS);
+}
+
 static void part_close(struct part *part)
 {
     if (part->net != NULL)
@@ -149,6 +161,7 @@ static void *part_run(void *argument)
         part_serve(part);
     else
         atomic_store(&part->blast->ending, END_NOW);
+    part_carry(part);
     part_close(part);
     atomic_fetch_add(&part->blast->over, 1);
     pthread_kill(part->blast->watcher, SIGOVER);

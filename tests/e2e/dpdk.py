@@ -18,8 +18,9 @@ SBIN = os.environ['PATH'] + ':/usr/sbin:/sbin'
 @functools.cache
 def _refusal():
     """Why this program has no --io dpdk; empty: it has."""
-    result = run('serve', '--store', '/nonexistent', '--smtp', '127.0.0.1:1', '--accept-all', '--io',
-                 'dpdk', '--dpdk-address', '192.0.2.1/24', '--dpdk-args', '--no-huge -m 64 --no-pci')
+    result = run('serve', '--store', '/nonexistent', '--smtp', '127.0.0.1:1', '--accept-all',
+                 '--io', 'dpdk', '--dpdk-address', '192.0.2.1/24',
+                 '--dpdk-args', '--no-huge -m 64 --no-pci')
     return result.stderr if result.returncode == 78 and 'built without' in result.stderr else ''
 
 
@@ -40,8 +41,8 @@ class Memif:
         return ['--io', 'dpdk', '--dpdk-address', f'{address}/24',
                 '--dpdk-args', f'{MEMORY} --file-prefix={role}{os.getpid()} --vdev={device}']
 
-    def server(self):
-        return [*self._flags('server', ADDRESS), '--smtp', f'{ADDRESS}:25']
+    def server(self, *flags):
+        return [*self._flags('server', ADDRESS), '--smtp', f'{ADDRESS}:25', *flags]
 
     def client(self):
         return [*self._flags('client', CLIENT), '--allow-remote']

@@ -381,3 +381,59 @@ class Serving(DamageCase):
         self.check_goes_on(server)
         self.assertEqual(server.terminate(), 0)
         self.assertEqual(run('store', 'verify', self.store).returncode, 1)
+
+
+class Ruin(DamageCase):
+    """Much at once, at random: no promise of what is left but that it is right."""
+
+    def ruin(self, path):
+        size = os.path.getsize(path)
+        if not size:
+            return
+        place = self.random.randrange(size)
+        with open(path, 'r+b') as file:
+            kind = self.random.choice(('byte', 'byte', 'byte', 'header', 'hole', 'copy', 'cut'))
+            if kind == 'byte':
+                self.flip(path, place)
+            elif kind == 'header':
+                self.flip(path, min(size - 1, place // BLOCK * BLOCK + place % BATCH_BYTES))
+            elif kind == 'hole':
+                file.seek(place)
+                file.write(bytes(min(self.random.randrange(1, 5 * BLOCK), size - place)))
+            elif kind == 'copy':
+                number = self.random.choice(list(self.map.segments))
+                data = self.map.segments[number].path.read_bytes()
+                start = self.random.randrange(len(data)) // BLOCK * BLOCK
+                file.seek(place // BLOCK * BLOCK)
+                file.write(data[start:start + 10 * BLOCK])
+            else:
+                file.truncate(place)
+
+    def check_right(self, *more):
+        found = export(self.store, os.path.join(self.shelf, 'out'))
+        for key, data in found.items():
+            if key[0] not in more:
+                self.assertTrue(data == self.ever.get(key), f'{key} is not what it was')
+
+    def check_ruin(self):
+        result = run('store', 'verify', self.store)
+        self.assertIn(result.returncode, (0, 1), result.stderr)
+        self.check_right()
+        with Server('--segment', '8M', store=self.store, shards=1) as server:
+            server.send(message('goes on'), 'new@example.test')
+            server.kill()
+            server.start()
+            stored, = server.fetch('new@example.test')
+            self.assertEqual(without_trace(stored), message('goes on'))
+            self.assertEqual(server.terminate(), 0, server.lines)
+        self.check_right('new@example.test')
+
+    def test_much_at_once(self):
+        files = sorted(os.listdir(os.path.join(self.original, 'shard-00')))
+        for round_ in range(100 if LONG else 6):
+            shutil.rmtree(self.store)
+            shutil.copytree(self.original, self.store)
+            with self.subTest(seed=SEED, round=round_):
+                for _ in range(self.random.choice((2, 10, 60, 300))):
+                    self.ruin(os.path.join(self.store, 'shard-00', self.random.choice(files)))
+                self.check_ruin()

@@ -73,32 +73,3 @@ class Damage(FolderCase):
             self.assertEqual(server.terminate(), 0)
             result = run('store', 'verify', server.store)
             self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
-
-
-class Identity(FolderCase):
-    """The STORE file."""
-
-    def assert_refused(self, change, *names):
-        with Server(shards=1) as server:
-            server.send(message('one'), 'alice@example.test')
-            self.assertEqual(server.terminate(), 0)
-            path = pathlib.Path(server.store, 'STORE')
-            good = path.read_bytes()
-            data = bytearray(good)
-            change(data)
-            path.write_bytes(data)
-            for command in (('store', 'info', server.store), tuple(server.command[1:])):
-                result = run(*command, seconds=20)
-                self.assertEqual(result.returncode, 65, result.stderr)
-                lines = [line for line in result.stderr.splitlines() if 'warning' not in line]
-                self.assertEqual(len(lines), 1, result.stderr)
-                for name in names:
-                    self.assertIn(name, lines[0])
-            path.write_bytes(good)  # and the refusals changed nothing
-            server.start()
-            self.assertEqual(server.count('alice@example.test'), 1)
-
-    def test_a_damaged_one(self):
-        def damage(data):
-            data[len(data) // 4] ^= 1
-        self.assert_refused(damage, 'STORE')

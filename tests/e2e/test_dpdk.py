@@ -40,6 +40,17 @@ class Memif(LoadCase):
             self.assertEqual(stored[-1], mail)
             self.assertEqual(len(load.ledger.of('acked')), 100)
 
+    def test_fetched_past_the_kernel_too(self):
+        passwd = self.path('passwd')
+        with open(passwd, 'w', encoding='ascii') as file:
+            file.writelines(f'user{i}@example.test:{{PLAIN}}mailrace\n' for i in range(5))
+        flags = self.memif.server('--pop3', f'{dpdk.ADDRESS}:110')
+        with Server(*flags, passwd=passwd, shards=1) as server:
+            load = self.blast(URL, *self.memif.client(), '--messages', 500, '--users', 5,
+                              acked=500)
+            self.drain(f'pop3://{dpdk.ADDRESS}:110', load, *self.memif.client(), fetched=500)
+            self.assertEqual(server.terminate(), 0)
+
     def test_large_messages(self):
         with Server(*self.memif.server(), shards=1) as server:
             load = self.blast(URL, *self.memif.client(), '--messages', 60, '--connections', 20,

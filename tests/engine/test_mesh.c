@@ -166,6 +166,7 @@ Suite *test_suite(void)
 {
     Suite *suite = suite_create("mesh");
     TCase *tests = tcase_create("mesh");
+    tcase_set_timeout(tests, 60);
     tcase_add_test(tests, links_arrive_in_order_and_wake_once_a_turn);
     tcase_add_test(tests, a_full_queue_refuses_and_still_wakes);
     tcase_add_test(tests, links_come_before_crossings_that_follow_them);

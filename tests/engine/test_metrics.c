@@ -230,7 +230,7 @@ START_TEST(figures_are_where_they_belong)
         {"mailrace_net_sent_bytes_total{shard=\"0\"}", PLACE(0, shard_figures, net.bytes_out)},
         {"mailrace_store_refused{shard=\"1\",purpose=\"deletions\"}",
          PLACE(1, shard_figures, store.refused[1])},
-        {"mailrace_recovery_messages{shard=\"2\"}", PLACE(2, store_stats, messages)},
+        {"mailrace_log_messages{shard=\"2\"}", PLACE(2, store_stats, messages)},
         {"mailrace_recovery_corrupt_records{shard=\"0\"}", PLACE(0, store_stats, corrupt_records)},
         {"mailrace_shards", 2},
         {"mailrace_durability{mode=\"commit\"}", 1},

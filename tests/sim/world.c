@@ -1,6 +1,7 @@
 #include "tests/sim/world.h"
 
 #include "base/invariant.h"
+#include "storage/index_memory.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -57,6 +58,7 @@ void world_open(struct world *world, uint64_t seed)
     };
     must(sim_disk_open(&world->disk, &disk, &world->clock), "disk");
     must(net_sim_open(&world->clients, world->network), "clients");
+    must(index_memory_open(&world->index, true), "index");
 
     struct auth_options auth;
     auth_options_default(&auth);
@@ -108,6 +110,18 @@ static void boot_shard(struct world *world, uint32_t index)
     must(shard_attach(world->shards[index], world->store, world->media[index], &fault), fault.text);
 }
 
+/* The index is derived: any of its last runs may be lost when the server is not there. */
+static void shake_index(struct world *world)
+{
+    uint32_t runs = index_memory_runs(world->index);
+    if (world_chance(world, 300))
+        runs = (uint32_t)random_below(&world->random, runs + 1);
+    else if (world_chance(world, 500))
+        runs -= (uint32_t)random_below(&world->random, runs < 4 ? runs + 1 : 4);
+    index_memory_rewind(world->index, runs);
+    index_memory_fail(world->index, world_chance(world, 100) ? 2 : 0);
+}
+
 void world_boot(struct world *world)
 {
     struct store_options options;
@@ -123,6 +137,9 @@ void world_boot(struct world *world)
     options.staging_bytes = 512 << 10;
     options.seed = random_next(&world->random);
     options.clock = &world->clock;
+    options.index = world->index;
+    options.delta_bytes = 300 + (uint32_t)random_below(&world->random, 4000);
+    shake_index(world);
     world_set_faults(world, false);
     must(medium_sim_open(&world->main_medium, world->disk), "medium");
     must(store_open(&world->store, world->main_medium, STORE_WRITE, &options, &fault), fault.text);

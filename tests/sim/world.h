@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "engine/net/net_sim.h"
 #include "engine/shard.h"
+#include "storage/index.h"
 #include "storage/medium_sim.h"
 #include "tests/sim/ledger.h"
 
@@ -32,6 +33,7 @@ struct world {
     struct medium *media[WORLD_SHARDS_MAX];
     struct medium *main_medium;
     struct store *store;
+    struct index *index; /* stays while the server is down */
     struct mesh *mesh;
     bool up;
     /* The clients. */

@@ -29,6 +29,7 @@ void store_bed_init(struct store_bed *bed, const struct sim_disk_options *disk)
     bed->options.staging_bytes = 512 * 1024;
     bed->options.chunk_bytes = 16 * 1024;
     bed->options.fetches_max = 2;
+    bed->options.delta_bytes = 2000;
     bed->options.clock = &bed->clock;
     bed->options.seed = disk->seed;
     bed->random.state = disk->seed;
@@ -86,6 +87,17 @@ static void bed_expunged(void *context, uint64_t cookie, enum status status)
     bed->expunged_count++;
 }
 
+static void bed_opened(void *context, uint64_t cookie, enum status status,
+                       struct maildrop *maildrop)
+{
+    struct store_bed *bed = context;
+    ck_assert_uint_eq(cookie, 66);
+    ck_assert(!bed->is_opened && (status == STATUS_OK) == (maildrop != NULL));
+    bed->is_opened = true;
+    bed->opened_status = status;
+    bed->opened = maildrop;
+}
+
 /* ---- opening and closing ---- */
 
 enum status store_bed_try(struct store_bed *bed, enum store_mode mode, struct fault *fault)
@@ -103,8 +115,11 @@ enum status store_bed_try(struct store_bed *bed, enum store_mode mode, struct fa
 void store_bed_open(struct store_bed *bed)
 {
     struct fault fault = {.text = ""};
-    struct store_events events = {
-        .link = bed_link, .stored = bed_stored_event, .expunged = bed_expunged, .context = bed};
+    struct store_events events = {.link = bed_link,
+                                  .stored = bed_stored_event,
+                                  .expunged = bed_expunged,
+                                  .opened = bed_opened,
+                                  .context = bed};
     ck_assert_msg(store_bed_try(bed, STORE_WRITE, &fault) == STATUS_OK, "%s", fault.text);
     for (uint32_t i = 0; i < bed->options.shards; i++) {
         ck_assert_int_eq(medium_sim_open(&bed->mediums[i], bed->disk), STATUS_OK);
@@ -297,11 +312,28 @@ bool store_bed_has_body(struct store_bed *bed, const struct store_link *link, ui
     return same;
 }
 
+enum status store_bed_drop(struct store_bed *bed, struct span mailbox, struct maildrop **maildrop)
+{
+    struct store_log *log = bed->logs[store_owner(bed->store, mailbox)];
+    bed->is_opened = false;
+    enum status status = store_maildrop_open(log, mailbox, 66);
+    ck_assert(!bed->is_opened);
+    for (int turns = 0; status == STATUS_OK && !bed->is_opened; turns++) {
+        bed_patience(turns);
+        store_bed_turn(bed);
+    }
+    if (status == STATUS_OK)
+        status = bed->opened_status;
+    if (status == STATUS_OK)
+        *maildrop = bed->opened;
+    return status;
+}
+
 enum status store_bed_expunge(struct store_bed *bed, char mailbox, uint64_t marks)
 {
     struct maildrop *maildrop;
     struct store_log *log = bed->logs[store_owner(bed->store, bed_mailbox(mailbox))];
-    ck_assert_int_eq(store_maildrop_open(log, bed_mailbox(mailbox), &maildrop), STATUS_OK);
+    ck_assert_int_eq(store_bed_drop(bed, bed_mailbox(mailbox), &maildrop), STATUS_OK);
     for (uint32_t i = 0; i < maildrop->count && i < 64; i++)
         if (marks >> i & 1)
             maildrop->deleted[i / 8] |= (uint8_t)(1 << (i % 8));

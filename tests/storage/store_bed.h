@@ -29,13 +29,16 @@ struct store_bed {
     uint64_t expunged_cookie;
     enum status expunged_status;
     uint32_t expunged_count;
+    struct maildrop *opened; /* by the last store_bed_drop */
+    enum status opened_status;
+    bool is_opened;
     uint32_t links;
     uint32_t refuse_links; /* how many offers to refuse before taking one */
     uint32_t refused;
     struct random random;
 };
 
-/* Small batches and segments, one shard, no latency. */
+/* Small batches, segments and deltas, one shard, no latency. */
 void store_bed_init(struct store_bed *bed, const struct sim_disk_options *disk);
 void store_bed_deinit(struct store_bed *bed);
 
@@ -72,6 +75,8 @@ enum status store_bed_fetch(struct store_bed *bed, uint32_t shard, const struct 
 bool store_bed_has_body(struct store_bed *bed, const struct store_link *link, uint64_t number,
                         size_t bytes);
 
+/* The mailbox's list and lock, however many turns it takes. */
+enum status store_bed_drop(struct store_bed *bed, struct span mailbox, struct maildrop **maildrop);
 /* Deletes the messages of the mailbox whose bits are set in `marks`; returns the outcome. */
 enum status store_bed_expunge(struct store_bed *bed, char mailbox, uint64_t marks);
 

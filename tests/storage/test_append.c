@@ -44,7 +44,7 @@ START_TEST(sizes_of_a_stuffed_message)
     store_bed_wait(&bed, 1);
     struct maildrop *drop = store_bed_peek(&bed, 'a');
     ck_assert_uint_eq(store_link_octets(&drop->links[0]), 6 + 8 + 6);
-    ck_assert_uint_eq(drop->links[0].received_s, 5);
+    ck_assert_uint_eq(drop->links[0].received_ns / NS_PER_S, 5);
     struct span wire;
     uint64_t header_bytes;
     ck_assert_int_eq(store_bed_fetch(&bed, 0, &drop->links[0], &wire, &header_bytes), STATUS_OK);
@@ -90,7 +90,6 @@ START_TEST(many_recipients)
     store_stats(bed.store, 0, &stats);
     ck_assert_uint_eq(stats.messages, 1);
     ck_assert_uint_eq(stats.links, 900);
-    ck_assert_uint_eq(stats.mailboxes, 900);
 }
 END_TEST
 

@@ -171,7 +171,7 @@ START_TEST(deletions_have_a_reserve)
     ck_assert_uint_eq(counters->refused[COMMIT_MAIL], 1);
     for (uint32_t i = 0; i < commits; i++) {
         struct maildrop *drop;
-        ck_assert_int_eq(store_maildrop_open(bed.logs[0], bed_mailbox('a'), &drop), STATUS_OK);
+        ck_assert_int_eq(store_bed_drop(&bed, bed_mailbox('a'), &drop), STATUS_OK);
         drop->deleted[0] = 1;
         store_expunge(bed.logs[0], drop, 1);
         expunge_turn(bed.logs[0]);

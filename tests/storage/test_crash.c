@@ -1,6 +1,7 @@
 /* The promises of the store, over many lives of many seeds. */
 #include "tests/check_main.h"
 #include "base/log.h"
+#include "storage/index_memory.h"
 #include "tests/storage/crash_model.h"
 
 #include <stdio.h>
@@ -21,9 +22,23 @@ static const struct weather weathers[] = {
     {.name = "a small disk", .seeds = 15, .capacity_bytes = 3u << 20},
 };
 
+/* The index is derived: whatever part of it a crash, or somebody's hand, takes away. */
+static void shake_index(struct store_bed *bed)
+{
+    uint32_t runs = index_memory_runs(bed->options.index);
+    bed->options.delta_bytes = 300 + (uint32_t)random_below(&bed->random, 3000);
+    if (random_below(&bed->random, 2) == 0)
+        runs -= (uint32_t)random_below(&bed->random, runs < 5 ? runs + 1 : 5);
+    else if (random_below(&bed->random, 8) == 0)
+        runs = (uint32_t)random_below(&bed->random, runs + 1);
+    index_memory_rewind(bed->options.index, runs);
+    index_memory_fail(bed->options.index, (uint32_t)random_below(&bed->random, 8) / 7 * 2);
+}
+
 static void live(struct model *model)
 {
     struct store_bed *bed = model->bed;
+    shake_index(bed);
     bed->options.shards = 1 + (uint32_t)random_below(&bed->random, 3);
     bed->options.commit_depth = 1 + (uint32_t)random_below(&bed->random, 4);
     bed->options.seed = random_next(&bed->random);
@@ -52,6 +67,7 @@ static void run(const struct weather *weather, uint64_t seed)
                                                     .latency_ns_max = 2000000,
                                                     .capacity_bytes = weather->capacity_bytes});
     model->bed = &bed;
+    ck_assert_int_eq(index_memory_open(&bed.options.index, true), STATUS_OK);
     store_bed_open(&bed); /* creating a store may fail, and then that is all */
     store_bed_close(&bed);
     sim_disk_set_errors(bed.disk, weather->write_errors_per_million, 0);
@@ -63,6 +79,7 @@ static void run(const struct weather *weather, uint64_t seed)
     char line[256];
     ck_assert_msg(store_bed_verify(&bed, line) == STATUS_OK, "%s", line);
     store_bed_close(&bed);
+    bed.options.index->calls->close(bed.options.index);
     store_bed_deinit(&bed);
     free(model);
 }

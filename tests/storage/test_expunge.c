@@ -45,7 +45,7 @@ START_TEST(what_is_deleted_stays_deleted)
     }
     struct store_stats stats;
     store_stats(bed.store, 0, &stats);
-    ck_assert_uint_eq(stats.messages, 10);
+    ck_assert_uint_eq(stats.messages, 9); /* 17 halves */
     ck_assert_uint_eq(stats.links, 17);
 }
 END_TEST
@@ -85,7 +85,7 @@ START_TEST(many_at_once)
         struct store_link link = {.id = 1000 + i, .octets_low = 1};
         store_link_add(bed.logs[0], SPAN("many"), &link);
     }
-    ck_assert_int_eq(store_maildrop_open(bed.logs[0], SPAN("many"), &drop), STATUS_OK);
+    ck_assert_int_eq(store_bed_drop(&bed, SPAN("many"), &drop), STATUS_OK);
     for (uint32_t i = 0; i < MANY; i++)
         if (i % 10)
             drop->deleted[i / 8] |= (uint8_t)(1 << i % 8);
@@ -94,7 +94,7 @@ START_TEST(many_at_once)
         store_bed_turn(&bed);
     ck_assert_int_eq(bed.expunged_status, STATUS_OK);
     store_maildrop_close(bed.logs[0], drop);
-    ck_assert_int_eq(store_maildrop_open(bed.logs[0], SPAN("many"), &drop), STATUS_OK);
+    ck_assert_int_eq(store_bed_drop(&bed, SPAN("many"), &drop), STATUS_OK);
     ck_assert_uint_eq(drop->count, MANY / 10);
     for (uint32_t i = 0; i < drop->count; i++)
         ck_assert(drop->links[i].id == 1000 + i * 10);

@@ -78,7 +78,7 @@ START_TEST(what_the_record_says_besides)
         for (int limit = 0; reading.pieces == 0 && limit < 1000; limit++)
             turns(1);
         store_fetch_about(&reading.fetch, &about);
-        ck_assert_uint_eq(about.received_ns / NS_PER_S, drop->links[i].received_s);
+        ck_assert_uint_eq(about.received_ns, drop->links[i].received_ns);
         ck_assert_uint_eq(about.trace_bytes, strlen("Received: from here by there\r\n"));
         ck_assert_uint_eq(about.flags, 0);
         struct envelope_cursor cursor = envelope_read(about.envelope);

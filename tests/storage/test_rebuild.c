@@ -1,27 +1,57 @@
 #include "storage/rebuild.h"
 
 #include "storage/hint.h"
+#include "storage/index_memory.h"
+#include "storage/listing.h"
+#include "storage/store_log.h"
 #include "tests/check_main.h"
 
-static const uint8_t store[16];
+#include <stdlib.h>
+
+static const uint8_t identity[16];
 static struct link_names names;
-static struct mailboxes mailboxes[2];
+static struct store store;
+static struct owner owners[2];
+static struct coverage coverage;
 static struct rebuild rebuild;
+static uint64_t ends[2] = {2000, 2000};
 static _Alignas(8) uint8_t bytes[1024];
+
+static void begin(uint64_t delta_bytes)
+{
+    for (int i = 0; i < 2; i++)
+        owner_init(&owners[i], &store.tallies);
+    rebuild = (struct rebuild){.index = store.index,
+                               .coverage = &coverage,
+                               .owners = owners,
+                               .shards = 2,
+                               .delta_bytes = delta_bytes,
+                               .identity = identity};
+}
+
+static void end(void)
+{
+    rebuild_deinit(&rebuild);
+    for (int i = 0; i < 2; i++)
+        owner_deinit(&owners[i]);
+    tallies_deinit(&store.tallies);
+}
 
 static void open_rebuild(void)
 {
     ck_assert_int_eq(link_names_init(&names), STATUS_OK);
-    mailboxes_init(&mailboxes[0]);
-    mailboxes_init(&mailboxes[1]);
-    rebuild_init(&rebuild, mailboxes, 2);
+    ck_assert_int_eq(index_memory_open(&store.index, true), STATUS_OK);
+    store.owners = owners;
+    store.options.shards = 2;
+    coverage = (struct coverage){.count = 0};
+    begin(0);
 }
 
 static void close_rebuild(void)
 {
-    rebuild_deinit(&rebuild);
-    mailboxes_deinit(&mailboxes[0]);
-    mailboxes_deinit(&mailboxes[1]);
+    end();
+    coverage_deinit(&coverage);
+    store.index->calls->close(store.index);
     link_names_deinit(&names);
 }
 
@@ -44,7 +74,7 @@ static void add(uint32_t shard, enum record_type type, uint64_t lsn, uint64_t re
                                    .body_bytes = (uint32_t)body.size};
     record_seal(bytes, &header, 0);
     record_view(bytes, &record);
-    hint_init(&hint, store, shard, 1, 1);
+    hint_init(&hint, identity, shard, 1, 1);
     hint_record(&hint, &record, (uint32_t)lsn, &names);
     rebuild_add(&rebuild, shard, 1, hint_body(&hint));
     hint_deinit(&hint);
@@ -56,65 +86,138 @@ static void message(uint32_t shard, uint64_t lsn, uint64_t received_ns, const ch
     add(shard, RECORD_MESSAGE, lsn, received_ns, mailbox, second, SPAN(".\r\n"));
 }
 
-static void deletion(uint32_t shard, const char *mailbox, uint64_t id)
+static void deletion(uint32_t shard, uint64_t lsn, const char *mailbox, uint64_t id)
 {
-    add(shard, RECORD_DELETE, 1000, 0, mailbox, NULL, span_of(&id, 8));
+    add(shard, RECORD_DELETE, lsn, 0, mailbox, NULL, span_of(&id, 8));
 }
 
-struct totals {
-    uint32_t messages[4], links[4];
-};
-
-static void live(void *context, uint32_t shard, uint64_t size, uint32_t links)
+static void expect(const char *mailbox, const uint64_t *ids, uint32_t count)
 {
-    struct totals *totals = context;
-    ck_assert_uint_gt(size, RECORD_HEADER_BYTES);
-    totals->messages[shard]++;
-    totals->links[shard] += links;
+    struct maildrop *drop;
+    ck_assert_int_eq(store_peek(&store, span_text(mailbox), &drop), STATUS_OK);
+    ck_assert_uint_eq(drop->count, count);
+    for (uint32_t i = 0; i < count; i++)
+        ck_assert_uint_eq(drop->links[i].id, ids[i]);
+    store_maildrop_free(drop);
 }
 
-static const struct mailbox *find(const char *name)
+static uint64_t links_of(uint32_t shard)
 {
-    uint64_t hash = link_hash(span_text(name));
-    return mailboxes_find(&mailboxes[link_owner(hash, 2)], span_text(name), hash);
+    struct tally tally;
+    tally_read(&store, shard, 1, &tally);
+    return tally.links;
+}
+
+static void some_of_everything(void)
+{
+    deletion(0, 5, "a", link_id(1, 6)); /* before the message itself is read */
+    message(0, 6, 50, "a", "b");
+    message(0, 7, 60, "a", "b");
+    message(0, 8, 40, "a", NULL);
+    deletion(0, 9, "a", link_id(0, 7));
+    deletion(0, 10, "c", link_id(1, 7));
+    deletion(0, 11, "nobody", link_id(1, 7));
+    message(1, 5, 50, "a", NULL);
+    message(1, 6, 60, "a", "b");
+    message(1, 7, 55, "c", NULL);
+    deletion(1, 8, "a", link_id(0, 99)); /* that was never there */
+}
+
+static void expect_some_of_everything(void)
+{
+    const uint64_t a[] = {8, 6, link_id(1, 5)}, b[] = {6, 7, link_id(1, 6)};
+    expect("a", a, 3);
+    expect("b", b, 3);
+    expect("c", NULL, 0);
+    expect("nobody", NULL, 0);
+    ck_assert_uint_eq(links_of(0), 4);
+    ck_assert_uint_eq(links_of(1), 2);
 }
 
 START_TEST(order_and_deletions)
 {
-    struct totals totals = {{0}, {0}};
-    deletion(1, "a", link_id(0, 2)); /* before the message itself is read */
-    message(0, 1, 50, "a", "b");
-    message(0, 2, 60, "a", "b");
-    message(0, 3, 40, "a", NULL);
-    message(1, 1, 50, "a", NULL);
-    message(1, 2, 55, "c", NULL);
-    deletion(0, "c", link_id(1, 2));
-    deletion(0, "nobody", link_id(1, 2));
-    ck_assert_int_eq(rebuild_finish(&rebuild, live, &totals), STATUS_OK);
-    static const uint64_t expected[] = {3, 1, 1ull << LINK_LSN_BITS | 1};
-    const struct mailbox *a = find("a");
-    ck_assert_uint_eq(a->count, 3);
-    for (int i = 0; i < 3; i++)
-        ck_assert_uint_eq(a->links[i].id, expected[i]);
-    ck_assert_uint_eq(a->octets, 30);
-    ck_assert_uint_eq(find("b")->count, 2);
-    ck_assert_ptr_null(find("c"));
-    ck_assert_ptr_null(find("nobody"));
-    ck_assert_uint_eq(mailboxes[0].count + mailboxes[1].count, 2);
-    ck_assert(totals.messages[0] == 3 && totals.links[0] == 4);
-    ck_assert(totals.messages[1] == 1 && totals.links[1] == 1);
+    some_of_everything();
+    ck_assert_int_eq(rebuild_finish(&rebuild, 2, ends, false), STATUS_OK);
+    expect_some_of_everything();
+    ck_assert_uint_eq(index_memory_runs(store.index), 0);
 }
 END_TEST
 
-START_TEST(odd_names_make_no_more_mailboxes)
+START_TEST(more_than_memory_goes_into_the_base_on_the_way)
 {
-    static const char *const odd[] = {"x", "xy", "xyz", "wxyz", "vwxyz"};
-    struct totals totals = {{0}, {0}};
-    for (uint64_t i = 0; i < 5; i++)
-        message(0, 1 + i, i, odd[i], NULL);
-    ck_assert_int_eq(rebuild_finish(&rebuild, live, &totals), STATUS_OK);
-    ck_assert_uint_eq(mailboxes[0].count + mailboxes[1].count, 5);
-    ck_assert_uint_eq(totals.links[0], 5);
+    end();
+    begin(100);
+    some_of_everything();
+    ck_assert_uint_gt(index_memory_runs(store.index), 3);
+    ck_assert_int_eq(rebuild_finish(&rebuild, 2, ends, false), STATUS_OK);
+    expect_some_of_everything();
+    ck_assert_uint_eq(owners[0].active->count + owners[1].active->count, 0);
+}
+END_TEST
+
+static void see(void *context, struct span value)
+{
+    *(size_t *)context = value.size;
+}
+
+static bool has_identity(void)
+{
+    struct index_key key;
+    size_t size = 0;
+    index_key_identity(&key);
+    (void)store.index->calls->get(store.index, index_key_span(&key), see, &size);
+    return size == 20;
+}
+
+START_TEST(only_a_whole_index_has_an_identity)
+{
+    ck_assert_int_eq(rebuild_finish(&rebuild, 2, ends, true), STATUS_OK);
+    ck_assert(has_identity());
+    end();
+    begin(100);
+    message(0, 6, 50, "a", "b");
+    ck_assert(!has_identity());
+    ck_assert_int_eq(rebuild_finish(&rebuild, 2, ends, false), STATUS_OK);
+    ck_assert(has_identity());
+}
+END_TEST
+
+/* The base has everything below 7 of log 0, and of 7 itself what went to "a". */
+START_TEST(what_is_covered_is_not_taken_in_again)
+{
+    const uint64_t upto[] = {7, 0}, a[] = {7, 6, 8}, b[] = {7};
+    message(0, 6, 60, "a", NULL);
+    message(0, 7, 50, "a", NULL);
+    ck_assert_int_eq(rebuild_finish(&rebuild, 2, ends, true), STATUS_OK);
+    end();
+    ck_assert_int_eq(coverage_add(&coverage, 0, UINT32_MAX, span_of(upto, sizeof(upto))),
+                     STATUS_OK);
+    begin(0);
+    ck_assert(!rebuild_wants(&rebuild, 0, 7) && rebuild_wants(&rebuild, 0, 8));
+    ck_assert(rebuild_wants(&rebuild, 1, 1) && !rebuild_wants(&rebuild, 1, 0));
+    message(0, 5, 10, "a", "c"); /* deleted, and the deletion is covered */
+    deletion(0, 6, "a", link_id(0, 6));
+    message(0, 7, 50, "a", "b");
+    message(0, 8, 90, "a", NULL);
+    ck_assert_int_eq(rebuild_finish(&rebuild, 2, ends, false), STATUS_OK);
+    expect("a", a, 3);
+    expect("b", b, 1);
+    expect("c", NULL, 0);
+    ck_assert_uint_eq(links_of(0), 2);
+    deletion(0, 9, "a", link_id(0, 6));
+    expect("a", (const uint64_t[]){7, 8}, 2);
+    ck_assert_uint_eq(links_of(0), 1);
+}
+END_TEST
+
+START_TEST(a_full_index_leaves_it_in_memory)
+{
+    end();
+    begin(100);
+    index_memory_fail(store.index, 1000);
+    some_of_everything();
+    ck_assert_int_eq(rebuild_finish(&rebuild, 2, ends, true), STATUS_FULL);
+    expect_some_of_everything();
 }
 END_TEST
 
@@ -124,7 +227,10 @@ Suite *test_suite(void)
     TCase *tcase = tcase_create("rebuild");
     tcase_add_checked_fixture(tcase, open_rebuild, close_rebuild);
     tcase_add_test(tcase, order_and_deletions);
-    tcase_add_test(tcase, odd_names_make_no_more_mailboxes);
+    tcase_add_test(tcase, more_than_memory_goes_into_the_base_on_the_way);
+    tcase_add_test(tcase, only_a_whole_index_has_an_identity);
+    tcase_add_test(tcase, what_is_covered_is_not_taken_in_again);
+    tcase_add_test(tcase, a_full_index_leaves_it_in_memory);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -242,7 +242,7 @@ START_TEST(entries_say_what_the_record_says)
     ck_assert_uint_eq(store_link_octets(&entry.link), store_link_octets(&drop->links[0]));
     ck_assert_uint_eq(entry.link.segment, drop->links[0].segment);
     ck_assert_uint_eq(entry.link.slot, drop->links[0].slot);
-    ck_assert_uint_eq(entry.received_ns / NS_PER_S, drop->links[0].received_s);
+    ck_assert_uint_eq(entry.received_ns, drop->links[0].received_ns);
     ck_assert(!entry.fresh);
     store_maildrop_free(drop);
     struct envelope_cursor cursor = envelope_read(entry.envelope);

@@ -29,8 +29,10 @@ struct net_dpdk {
     uint32_t shard;
     const struct clock *clock;
     uint64_t moved;    /* frames, at the last turn */
-    uint64_t moved_ns; /* when the last one was seen */
+    uint64_t turn_ns;  /* when this turn began */
+    uint64_t moved_ns; /* when the last turn began that moved a frame */
     uint64_t sleep_ns; /* the next sleep */
+    uint64_t busy_ns;
 };
 
 /* -------------------------------------------------------------------------------- the port ---- */
@@ -145,28 +147,31 @@ static void dpdk_abort(struct net *base, struct net_conn conn)
 static uint64_t may_sleep_ns(struct net_dpdk *net, uint64_t wait_ns)
 {
     uint64_t longest_ns = net->dpdk->options.idle_us * 1000ull;
-    if (net->wire->moved != net->moved) {
-        net->moved = net->wire->moved;
-        net->moved_ns = 0;
-        net->sleep_ns = SLEEP_NS_MIN;
-        return 0;
-    }
-    if (wait_ns == 0 || longest_ns == 0)
-        return 0;
-    uint64_t now_ns = clock_monotonic_ns(net->clock);
-    if (net->moved_ns == 0)
-        net->moved_ns = now_ns;
-    if (now_ns - net->moved_ns < SPIN_NS)
+    if (wait_ns == 0 || longest_ns == 0 || net->turn_ns - net->moved_ns < SPIN_NS)
         return 0;
     uint64_t sleep_ns = net->sleep_ns < longest_ns ? net->sleep_ns : longest_ns;
     net->sleep_ns = sleep_ns * 2;
     return sleep_ns < wait_ns ? sleep_ns : wait_ns;
 }
 
+/* A turn was busy if frames came in it, or left at the beginning of the next. */
+static void look_back(struct net_dpdk *net)
+{
+    uint64_t now_ns = clock_monotonic_ns(net->clock);
+    if (net->wire->moved != net->moved) {
+        net->busy_ns += now_ns - net->turn_ns;
+        net->moved = net->wire->moved;
+        net->moved_ns = now_ns;
+        net->sleep_ns = SLEEP_NS_MIN;
+    }
+    net->turn_ns = now_ns;
+}
+
 static void dpdk_poll(struct net *base, uint64_t wait_ns)
 {
     struct net_dpdk *net = dpdk_of(base);
     net_poll(net->stack, 0);
+    look_back(net);
     net_poll(net->kernel, may_sleep_ns(net, wait_ns));
 }
 
@@ -190,6 +195,7 @@ static void dpdk_counters(const struct net *base, struct net_counters *counters)
     counters->bytes_out += stack.bytes_out;
     counters->starved += stack.starved;
     counters->errors += stack.errors;
+    counters->busy_ns = __atomic_load_n(&net->busy_ns, __ATOMIC_RELAXED);
 }
 
 static void dpdk_deinit(struct net *base)
@@ -257,7 +263,8 @@ enum status net_dpdk_open(struct net **opened, struct dpdk *dpdk, uint32_t shard
                                  .dpdk = dpdk,
                                  .kernel = kernel,
                                  .shard = shard,
-                                 .clock = clock};
+                                 .clock = clock,
+                                 .turn_ns = clock_monotonic_ns(clock)};
         status = port_enter(dpdk->port, shard, kernel, &net->wire, fault);
     }
     if (status == STATUS_OK) {

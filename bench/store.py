@@ -1,0 +1,213 @@
+#!/usr/bin/python3
+"""How the store behaves when it is large: what its index costs in memory and time.
+
+Fills a store of many messages and mailboxes through the storage interface (bench/store_fill), kills
+it, and measures what a start and a login then take, and mail into the large store against mail
+into an empty one, in pairs. See docs/BENCHMARKS.md.
+"""
+import argparse
+import json
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+from process import Failure, Server, cpu_ns, free_port, listens
+
+FILL_SECONDS_MAX = 3600
+LOGINS = 400
+MEBIBYTE = 1 << 20
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
+    parser.add_argument("--build", default="build/bench", metavar="DIR",
+                        help="build folder with bench/store_fill (%(default)s)")
+    parser.add_argument("--mailrace", default="build/release/mailrace", metavar="FILE",
+                        help="the program (%(default)s)")
+    parser.add_argument("--directory", metavar="DIR",
+                        help="on the disk to measure (default: the build's)")
+    parser.add_argument("--messages", type=int, default=10_000_000, metavar="N",
+                        help="in the large store (%(default)s)")
+    parser.add_argument("--mailboxes", type=int, default=1_000_000, metavar="N",
+                        help="that they are for (%(default)s)")
+    parser.add_argument("--pairs", type=int, default=3, metavar="N",
+                        help="of mail into the empty and into the large store (%(default)s)")
+    parser.add_argument("--pair-messages", type=int, default=300_000, metavar="N",
+                        help="in each (%(default)s)")
+    parser.add_argument("--keep-caches", action="store_true",
+                        help="do not drop the kernel's caches, which others use, too")
+    parser.add_argument("--json", metavar="FILE", help="every figure, for other programs")
+    return parser.parse_args()
+
+
+class Bench:
+    def __init__(self, options, directory):
+        self.options = options
+        self.fill_program = os.path.join(options.build, "bench", "store_fill")
+        self.large = os.path.join(directory, "large")
+        self.empty = os.path.join(directory, "empty")
+        self.figures = {}
+        os.mkdir(self.large)
+
+    def fill(self, store, *flags, kill=False):
+        """Runs store_fill: its steps by name. `kill`: with SIGKILL, once it has said the last."""
+        command = [self.fill_program, "--store", store, "--mailboxes",
+                   str(self.options.mailboxes), *map(str, flags), *(["--hang"] if kill else [])]
+        steps = {}
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True,
+                              preexec_fn=lambda: signal.alarm(FILL_SECONDS_MAX)) as process:
+            for line in process.stdout:
+                step = json.loads(line)
+                steps[step["step"]] = step
+                if kill and step["step"] == "fill":
+                    process.kill()
+            process.wait()
+        if process.returncode not in (0, -signal.SIGKILL if kill else 0):
+            raise Failure(f"store_fill ended with {process.returncode}")
+        return steps
+
+    def make_large(self):
+        steps = self.fill(self.large, "--messages", self.options.messages, kill=True)
+        self.figures["fill"] = {**steps["open"], **steps["fill"]}
+
+    def start_cold(self):
+        """After the kill: the first start, with nothing of the store in memory if we may see to
+        that; then logins at random."""
+        self.figures["caches_dropped"] = not self.options.keep_caches and drop_caches()
+        steps = self.fill(self.large, "--logins", LOGINS, "--seed", 77)
+        self.figures["restart"] = {"seconds": steps["open"]["seconds"],
+                                   "resident_bytes": steps["open"]["resident_bytes"]}
+        self.figures["logins"] = steps["logins"]
+
+    def pair(self, number):
+        found = {}
+        for name in ("empty", "large") if number % 2 else ("large", "empty"):
+            store = self.large if name == "large" else self.empty
+            if name == "empty":
+                shutil.rmtree(store, ignore_errors=True)
+                os.mkdir(store)
+            steps = self.fill(store, "--messages", self.options.pair_messages, "--seed", number)
+            found[name] = steps["fill"]
+        return found
+
+    def serve(self):
+        """Mail over SMTP into the large store: the index's part of the processor time."""
+        port, report = free_port(), os.path.join(os.path.dirname(self.large), "blast.json")
+        server = Server([self.options.mailrace, "serve", "--smtp", f"127.0.0.1:{port}",
+                         "--store", self.large, "--accept-all", "--shards", "1"], 0)
+        try:
+            server.wait(lambda: server.ready.is_set() and listens(port))
+            before = cpu_ns(server.process.pid), index_cpu_seconds(server.process.pid)
+            subprocess.run([self.options.mailrace, "blast", f"smtp://127.0.0.1:{port}", "--messages",
+                            str(self.options.pair_messages), "--pipeline", "--connections", "200",
+                            "--json", report], check=True, stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL, timeout=600)
+            settle(server.process.pid)
+            every = (cpu_ns(server.process.pid) - before[0]) / 1e9
+            index = index_cpu_seconds(server.process.pid) - before[1]
+        finally:
+            server.stop()
+        messages = self.options.pair_messages
+        self.figures["serve"] = {"cpu_us": every * 1e6 / messages,
+                                 "index_cpu_us": index * 1e6 / messages}
+
+    def run(self):
+        self.make_large()
+        self.start_cold()
+        self.figures["pairs"] = [self.pair(number) for number in range(self.options.pairs)]
+        self.serve()
+
+
+def drop_caches():
+    try:
+        os.sync()
+        with open("/proc/sys/vm/drop_caches", "w", encoding="ascii") as file:
+            file.write("3\n")
+        return True
+    except OSError:
+        return False
+
+
+def index_cpu_seconds(pid):
+    """Of the threads that work for the index: the store's, which have that name, and RocksDB's."""
+    ticks = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/stat", encoding="utf-8") as file:
+            name, _, rest = file.read().partition("(")[2].rpartition(")")
+        if name == "index" or name.startswith("rocksdb"):
+            ticks += sum(map(int, rest.split()[11:13]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def settle(pid):
+    """Until what was begun in the background is done."""
+    deadline = time.monotonic() + 60
+    used = -1
+    while time.monotonic() < deadline and cpu_ns(pid) - used > 2_000_000:
+        used = cpu_ns(pid)
+        time.sleep(0.2)
+
+
+def middle(pairs, value):
+    found = sorted(value(pair) for pair in pairs)
+    return statistics.median(found), found[0], found[-1]
+
+
+def report(options, figures):
+    fill, restart, logins = figures["fill"], figures["restart"], figures["logins"]
+    served, pairs = figures["serve"], figures["pairs"]
+    grown = fill["resident_bytes"] - fill["resident_before_bytes"]
+    cold = "caches dropped" if figures["caches_dropped"] else "caches NOT dropped"
+    rows = [
+        ("messages, mailboxes", f"{options.messages:,}, {options.mailboxes:,}"),
+        ("filled at", f"{fill['rate']:,.0f}/s, {fill['cpu_us']:.2f} µs each, of which the index "
+                      f"{fill['index_cpu_us']:.2f} µs, {fill['runs']} runs"),
+        ("memory, after that", f"{grown / MEBIBYTE:.0f} MiB more than before; RocksDB's caches "
+                               f"{fill['index_bytes'] / MEBIBYTE:.0f} MiB"),
+        ("start after kill -9", f"{restart['seconds']:.2f} s, {cold}"),
+        ("memory, after the start", f"{restart['resident_bytes'] / MEBIBYTE:.0f} MiB"),
+        ("login of a maildrop, cold", f"median {logins['p50_ms']:.2f} ms, 99 % {logins['p99_ms']:.2f}"
+                                      f" ms, of {logins['logins']}"),
+    ]
+    for name, key in (("rate", "rate"), ("CPU per message", "cpu_us")):
+        found = middle(pairs, lambda pair, key=key: pair["large"][key] / pair["empty"][key])
+        rows.append((f"large / empty, {name}", "%.2f (%.2f … %.2f)" % found))
+    rows.append(("index's part of serving", f"{served['index_cpu_us']:.2f} of "
+                 f"{served['cpu_us']:.2f} µs a message: "
+                 f"{100 * served['index_cpu_us'] / served['cpu_us']:.0f} %"))
+    width = max(len(name) for name, _ in rows)
+    return "".join(f"{name:<{width}}  {value}\n" for name, value in rows)
+
+
+def main():
+    options = arguments()
+    for flag, program in (("--build", os.path.join(options.build, "bench", "store_fill")),
+                          ("--mailrace", options.mailrace)):
+        if not os.access(program, os.X_OK):
+            print(f"store.py: {flag}: no program {program}", file=sys.stderr)
+            return os.EX_NOINPUT
+    directory = tempfile.mkdtemp(prefix="store-", dir=options.directory or options.build)
+    bench = Bench(options, directory)
+    try:
+        bench.run()
+        print(report(options, bench.figures), end="")
+        if options.json:
+            with open(options.json, "w", encoding="utf-8") as file:
+                json.dump(bench.figures, file, indent=1)
+    except Failure as failure:
+        print(f"store.py: {failure}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,29 @@
+/* Runs of one owner: when one is due, and that it is written, sooner or later.
+ *
+ * What can't be written stays frozen in memory and is tried again every second. Meanwhile the
+ * active delta grows, up to a limit: beyond it the whole store takes no mail for a moment, or, when
+ * it is not slowness but failure, refuses it. */
+#ifndef STORAGE_FLUSH_H
+#define STORAGE_FLUSH_H
+
+#include "storage/clerk.h"
+#include "storage/coverage.h"
+#include "base/status.h"
+
+struct store_log;
+
+struct flush {
+    struct job job;
+    struct coverage_range covers; /* by the run under way */
+    enum status status;
+    uint64_t retry_ns; /* no try before */
+    bool under_way;
+    bool behind, stuck; /* as the store has been told */
+};
+
+/* Freezes what is due, gives what is frozen to the clerk. */
+void flush_turn(struct store_log *log);
+/* Writes all there is, waiting for it: at an orderly end. What can't be written is replayed. */
+void flush_all(struct store_log *log);
+
+#endif
