@@ -156,6 +156,7 @@ class Bench:
         server = Server([self.options.mailrace, "serve", *side.serve, "--accept-all",
                          "--store", os.path.join(folder, "store"), "--shards", "1",
                          "--max-connections", str(workload.connections + 100),
+                         "--commit-depth", str(self.options.commit_depth),
                          "--metrics", str(metrics)], self.options.server_core)
         try:
             server.wait(server.ready.is_set)
@@ -190,14 +191,17 @@ class Bench:
             print(f"not measured: {', '.join(key)}: {failure}", file=sys.stderr)
         time.sleep(self.options.pause)
 
+    def kinds(self):
+        if not self.options.mail_only:
+            yield "ceiling", self.ceiling
+            yield "durable ceiling", lambda *each: self.ceiling(*each, "--durable")
+        yield "mail", self.mail
+
     def round(self):
         samples = {}
         for number, workload in enumerate(self.workloads):
             sides = (Kernel, Memif) if (number + len(self.rounds)) % 2 else (Memif, Kernel)
-            for kind, measure in (("ceiling", self.ceiling),
-                                  ("durable ceiling", lambda *each: self.ceiling(*each,
-                                                                                 "--durable")),
-                                  ("mail", self.mail)):
+            for kind, measure in self.kinds():
                 for side in sides:
                     self.attempt(samples, (workload.name, kind, side.name),
                                  lambda side=side, measure=measure: measure(workload, side()))
@@ -217,6 +221,9 @@ def arguments():
                         help="that many times the messages (%(default)s)")
     parser.add_argument("--only", default="", metavar="REGEX",
                         help="workloads to measure, like '4 KiB, ' or '10,000' (all)")
+    parser.add_argument("--commit-depth", type=int, default=1, metavar="N",
+                        help="of both servers, as of mailrace serve (%(default)s)")
+    parser.add_argument("--mail-only", action="store_true", help="without the ceilings")
     parser.add_argument("--pause", type=float, default=0.2, metavar="S",
                         help="between two samples, for what else runs there (%(default)s)")
     parser.add_argument("--server-core", type=int, default=0, metavar="N", help="(%(default)s)")
