@@ -6,7 +6,6 @@
 #include "engine/metrics.h"
 #include "engine/privileges.h"
 #include "engine/worker.h"
-#include "storage/index_rocks.h"
 #include "storage/medium_file.h"
 
 #include <signal.h>
@@ -29,7 +28,6 @@ struct service {
     struct recipients *_Atomic recipients;
     struct ring ring; /* the main thread's: opening the store */
     struct medium *medium;
-    struct index *index; /* NULL: the store's own, in memory */
     struct store *store;
     struct workers workers;
     struct metrics_source metrics;
@@ -47,6 +45,7 @@ void service_options_default(struct service_options *options)
         .text_line_bytes_max = 1000,
         .durable = true,
     };
+    dpdk_options_default(&options->dpdk);
 }
 
 static enum status open_store(struct service *service, struct fault *fault)
@@ -57,12 +56,10 @@ static enum status open_store(struct service *service, struct fault *fault)
     if (status == STATUS_OK)
         status = medium_file_open(&service->medium, &service->ring, options->store_directory, &file,
                                   fault);
-    if (status == STATUS_OK) {
-        service->index = index_rocks_open(options->store_directory, false);
-        service->store_options.index = service->index;
+    service->store_options.index_directory = options->store_directory;
+    if (status == STATUS_OK)
         status = store_open(&service->store, service->medium, STORE_WRITE, &service->store_options,
                             fault);
-    }
     return status;
 }
 
@@ -82,6 +79,8 @@ static void print_start(const struct service *service)
              medium_file_is_direct(service->workers.list[0].medium)
                  ? "direct I/O"
                  : "no direct I/O: write and fdatasync");
+    if (service->workers.dpdk != NULL)
+        log_info("dpdk %s", dpdk_text(service->workers.dpdk));
     if (!options->durable)
         log_warning("DURABILITY IS OFF (--durability none): mail acknowledged now may be lost");
     log_info("ready");
@@ -127,10 +126,10 @@ static void await_signals(struct service *service, const sigset_t *signals)
 static void stop(struct service *service)
 {
     workers_join(&service->workers);
+    if (service->workers.dpdk != NULL)
+        dpdk_close(service->workers.dpdk);
     if (service->store != NULL)
         store_close(service->store);
-    if (service->index != NULL)
-        service->index->calls->close(service->index);
     if (service->medium != NULL)
         service->medium->calls->deinit(service->medium);
     if (service->ring.handlers_count > 0)
@@ -297,7 +296,14 @@ static enum status configure(struct service *service, struct fault *fault)
 
 static enum status run(struct service *service, const sigset_t *signals, struct fault *fault)
 {
-    enum status status = workers_start(&service->workers, fault);
+    const struct dpdk_options *dpdk = &service->options->dpdk;
+    enum status status = STATUS_OK;
+    if (dpdk->wanted)
+        status = dpdk_open(&service->workers.dpdk, dpdk, service->workers.count, fault);
+    if (status == STATUS_OK)
+        status = workers_start(&service->workers, fault);
+    else
+        service->workers.count = 0;
     if (status == STATUS_OK && service->options->user != NULL)
         status = privileges_drop(service->options->user, service->options->store_directory, fault);
     if (status == STATUS_OK)

@@ -7,6 +7,7 @@
 #ifndef ENGINE_SERVICE_H
 #define ENGINE_SERVICE_H
 
+#include "engine/net/dpdk/net_dpdk.h"
 #include "engine/net/net.h"
 #include "engine/shard.h"
 
@@ -42,6 +43,7 @@ struct service_options {
     bool accept_all;
     const char *tls_certificate_file; /* NULL: no TLS; else with tls_key_file */
     const char *tls_key_file;
+    struct dpdk_options dpdk;
 };
 
 /* Sizes and limits; nothing to listen on, no store. */

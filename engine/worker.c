@@ -57,7 +57,15 @@ static enum status worker_listen(struct worker *worker)
     const struct net_uring_options net_options = {.connections_max = options->connections_max,
                                                   .buffers = RECEIVE_BUFFERS,
                                                   .buffer_bytes = RECEIVE_BUFFER_BYTES};
-    status = net_uring_open(&worker->net, &worker->ring, &net_options, fault);
+    struct net *kernel;
+    status = net_uring_open(&kernel, &worker->ring, &net_options, fault);
+    if (status != STATUS_OK)
+        return status;
+    if (workers->dpdk == NULL)
+        worker->net = kernel;
+    else
+        status = net_dpdk_open(&worker->net, workers->dpdk, worker->index, kernel, &worker->ring,
+                               options->connections_max, &clock_system, fault);
     if (status != STATUS_OK)
         return status;
     status = shard_open(&worker->shard, workers->config, worker->index, worker->net, workers->mesh);

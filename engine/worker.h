@@ -41,6 +41,7 @@ struct workers { /* filled in by the service up to `count`; the rest zero but fo
     uint32_t count; /* wanted before workers_start, started after it */
     struct worker *list;
     struct mesh *mesh;
+    struct dpdk *dpdk; /* NULL: the kernel's network alone */
     struct store *store;
     union net_address bound[SERVICE_LISTENERS_MAX]; /* as the first shard got them */
     pthread_mutex_t lock;

@@ -289,6 +289,8 @@ static enum status conclude(struct recover *recover, uint32_t shard, struct reco
     log->durable_upto = chain.durable_upto;
     log->next_lsn = chain.sequence == 0 ? 1 : recover_next_lsn(chain.end_lsn + lost);
     find_tail(log, &chain, judged, work);
+    if (shard >= recover->running)
+        log->ready = UINT32_MAX;
     if (!recover->repair)
         return STATUS_OK;
     for (uint32_t i = 0; i < log->count && i <= last; i++)

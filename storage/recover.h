@@ -54,8 +54,9 @@ struct recover {
     const uint8_t *store; /* 16 bytes */
     uint32_t record_seed;
     bool use_hints;
-    bool thorough;           /* read all of every segment that is read */
-    bool repair;             /* write missing hints, remove segments that were never begun */
+    bool thorough;    /* read all of every segment that is read */
+    bool repair;      /* write missing hints, remove segments that were never begun */
+    uint32_t running; /* logs from this number on are not written: none has a segment ready */
     struct rebuild *rebuild; /* is given what counts, and asked what it needs; NULL: nobody is */
     /* One line per finding; damage: acknowledged data is lost, or a hint is wrong. */
     void (*report)(void *context, bool damage, const char *line);

@@ -107,7 +107,7 @@ static void look_for_all(struct remains *remains)
  * it would miss the deletion after a crash. One that is made anew at every start misses nothing. */
 static bool is_covered(struct store *store, uint32_t log, uint64_t number)
 {
-    for (uint32_t i = 0; !store->private_index && i < store->options.shards; i++)
+    for (uint32_t i = 0; !store->in_memory && i < store->options.shards; i++)
         if (owner_covers(&store->owners[i], log) <= number)
             return false;
     return true;

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "storage/index_memory.h"
+#include "storage/index_rocks.h"
 #include "storage/store_log.h"
 
 #include <inttypes.h>
@@ -189,6 +190,7 @@ static enum status replay(struct restore *restore, struct fault *fault)
         .record_seed = store->record_seed,
         .use_hints = true,
         .repair = store->mode == STORE_WRITE,
+        .running = store->options.shards,
         .rebuild = &rebuild,
         .report = tell,
         .context = store,
@@ -246,11 +248,25 @@ static void forget(struct restore *restore)
     restore->status = STATUS_OK;
 }
 
-static enum status use_private(struct store *store)
+static enum status use_memory(struct store *store)
 {
-    enum status status = index_memory_open(&store->private_index, false);
-    store->index = store->private_index;
+    if (store->own_index)
+        store->own_index->calls->close(store->own_index);
+    store->own_index = NULL;
+    enum status status = index_memory_open(&store->own_index, false);
+    store->index = store->own_index;
+    store->in_memory = true;
     return status;
+}
+
+static enum status find_index(struct store *store)
+{
+    const struct store_options *options = &store->options;
+    store->index = options->index;
+    if (!store->index && options->index_directory)
+        store->index = store->own_index =
+            index_rocks_open(options->index_directory, store->mode == STORE_READ);
+    return store->index ? STATUS_OK : use_memory(store);
 }
 
 enum status restore_store(struct store *store, struct fault *fault)
@@ -258,22 +274,21 @@ enum status restore_store(struct store *store, struct fault *fault)
     struct restore *restore = calloc(1, sizeof(*restore));
     struct fault found = {.status = STATUS_OK};
     enum status status = restore ? STATUS_OK : STATUS_SYSTEM;
-    store->index = store->options.index;
-    if (status == STATUS_OK && !store->index)
-        status = use_private(store);
+    if (status == STATUS_OK)
+        status = find_index(store);
     for (int tries = 0; status == STATUS_OK; tries++) {
         restore->store = store;
         forget(restore);
         status = attempt(restore, &found);
         if (status == STATUS_OK || status == STATUS_SYSTEM || found.status != STATUS_OK ||
-            store->private_index)
+            store->in_memory)
             break;
         log_warning("the index is %s: it is made anew from the logs",
                     status == STATUS_CORRUPT ? "not this store's, or damaged"
                                              : status_text(status));
         bool cleared = tries == 0 && !store->index->read_only &&
                        store->index->calls->clear(store->index) == STATUS_OK;
-        status = cleared ? STATUS_OK : use_private(store);
+        status = cleared ? STATUS_OK : use_memory(store);
     }
     if (restore)
         coverage_deinit(&restore->coverage);

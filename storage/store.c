@@ -181,8 +181,8 @@ void store_close(struct store *store)
         owner_deinit(&store->owners[i]);
     for (uint32_t shard = 0; store->logs && shard < STORE_SHARDS_MAX; shard++)
         recovered_deinit(&store->logs[shard]);
-    if (store->private_index)
-        store->private_index->calls->close(store->private_index);
+    if (store->own_index)
+        store->own_index->calls->close(store->own_index);
     tallies_deinit(&store->tallies);
     pthread_mutex_destroy(&store->run_lock);
     catalog_close(store->catalog);

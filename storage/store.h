@@ -68,9 +68,11 @@ struct store_options {
     uint64_t expire_after_ns; /* older messages are deleted; 0: none is */
     uint32_t keep_messages; /* of a mailbox, the newest; older ones are deleted; 0: all are kept */
     uint64_t seed;          /* of ids and epochs: random in life, fixed in a simulation */
-    struct index *index;    /* below the mailboxes (index.h); NULL: the store's own, in memory */
-    uint32_t delta_bytes;   /* of memory per shard for links that are not in the index yet; as many
-                               wait while a run is written, and at twice as many mail waits, too */
+    struct index *index; /* below the mailboxes (index.h), in the caller's care; NULL: the store's
+                            own, as index_rocks.h has it in this directory, or in memory */
+    const char *index_directory;
+    uint32_t delta_bytes; /* of memory per shard for links that are not in the index yet; as many
+                             wait while a run is written, and at twice as many mail waits, too */
     const struct clock *clock;
 };
 

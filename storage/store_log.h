@@ -33,10 +33,11 @@ struct store {
     uint32_t logs_count;    /* on disk when the store was opened */
     struct recovered *logs; /* STORE_SHARDS_MAX */
     struct index *index;
-    struct index *private_index; /* the same, when the store has made it */
-    pthread_mutex_t run_lock;    /* one run at a time */
-    struct owner *owners;        /* one per shard of this run */
-    uint32_t owners_count;       /* that have been made */
+    struct index *own_index;  /* the same, when the store has opened or made it */
+    bool in_memory;           /* made for this store, by itself */
+    pthread_mutex_t run_lock; /* one run at a time */
+    struct owner *owners;     /* one per shard of this run */
+    uint32_t owners_count;    /* that have been made */
     struct tallies tallies;
     _Atomic uint64_t *settled; /* by log: every link of messages below was handed to its owner */
     _Atomic uint32_t behind;   /* owners that should get no more until a run is written … */

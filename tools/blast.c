@@ -7,6 +7,7 @@
 #include "tools/blast_json.h"
 #include "tools/blast_progress.h"
 #include "tools/blast_table.h"
+#include "tools/bypass.h"
 #include "tools/options.h"
 #include "tools/whole_file.h"
 
@@ -108,6 +109,21 @@ static enum status set_sources(void *values, const char *text, struct fault *fau
     return STATUS_OK;
 }
 
+static enum status set_io(void *values, const char *text, struct fault *fault)
+{
+    return bypass_set_io(&((struct blast_flags *)values)->options.dpdk, text, fault);
+}
+
+static enum status add_dpdk_address(void *values, const char *text, struct fault *fault)
+{
+    return bypass_add_address(&((struct blast_flags *)values)->options.dpdk, text, fault);
+}
+
+static enum status add_dpdk_gateway(void *values, const char *text, struct fault *fault)
+{
+    return bypass_add_gateway(&((struct blast_flags *)values)->options.dpdk, text, fault);
+}
+
 #define FIELD(name) offsetof(struct blast_flags, options.name)
 
 static const struct option_row rows[] = {
@@ -154,6 +170,7 @@ static const struct option_row rows[] = {
     {"gather", "US",
      "let replies come together so long: less CPU, but added to latencies (default 0)",
      OPTION_NUMBER, FIELD(gather_us), 0, 100000, NULL},
+    BYPASS_ROWS(set_io, add_dpdk_address, add_dpdk_gateway),
     {"seed", "N", "of everything drawn by lot (default 1)", OPTION_SIZE, FIELD(seed), 0, UINT64_MAX,
      NULL},
     {"ledger", "FILE", "write what became of every message: for drain", OPTION_TEXT,
@@ -220,7 +237,7 @@ static enum status check(struct blast_flags *flags, const char *url, struct faul
     if (is_stdout(flags->json_path) && is_stdout(flags->html_path))
         return fault_set(fault, STATUS_USAGE, "--html: --json has standard output already");
     options->verify = flags->verify || options->ca_file != NULL || !local;
-    return STATUS_OK;
+    return bypass_check(&options->dpdk, fault);
 }
 
 /* Of connections that came to nothing, as most did; or there was no time for more. */

@@ -133,6 +133,7 @@ json_t *blast_settings_json(const struct blast_options *options)
         {"source", sources_json(options)},
         {"timeout", seconds(options->timeout_ms)},
         {"gather", count_or_null(options->gather_us)},
+        {"io", json_string(options->dpdk.wanted ? "dpdk" : "uring")},
         {"seed", json_make_count(options->seed)},
     };
     return json_make_object(members, sizeof members / sizeof members[0]);

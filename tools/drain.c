@@ -4,6 +4,7 @@
 #include "base/credentials.h"
 #include "base/log.h"
 #include "engine/load/drain.h"
+#include "tools/bypass.h"
 #include "tools/json_make.h"
 #include "tools/options.h"
 #include "tools/whole_file.h"
@@ -37,6 +38,21 @@ static enum status set_password(void *values, const char *text, struct fault *fa
     return STATUS_OK;
 }
 
+static enum status set_io(void *values, const char *text, struct fault *fault)
+{
+    return bypass_set_io(&((struct drain_flags *)values)->options.dpdk, text, fault);
+}
+
+static enum status add_dpdk_address(void *values, const char *text, struct fault *fault)
+{
+    return bypass_add_address(&((struct drain_flags *)values)->options.dpdk, text, fault);
+}
+
+static enum status add_dpdk_gateway(void *values, const char *text, struct fault *fault)
+{
+    return bypass_add_gateway(&((struct drain_flags *)values)->options.dpdk, text, fault);
+}
+
 #define FIELD(name) offsetof(struct drain_flags, options.name)
 
 static const struct option_row rows[] = {
@@ -55,6 +71,7 @@ static const struct option_row rows[] = {
      0, NULL},
     {"timeout", "D", "for any reply (default 60s)", OPTION_DURATION, FIELD(timeout_ms), 1, 3600000,
      NULL},
+    BYPASS_ROWS(set_io, add_dpdk_address, add_dpdk_gateway),
     {"json", "FILE", "write the figures; -: standard output", OPTION_TEXT,
      offsetof(struct drain_flags, json_path), 0, 0, NULL},
     {"quiet", NULL, "the last line and errors only", OPTION_FLAG,
@@ -98,7 +115,7 @@ static enum status check(struct drain_flags *flags, const char *url, struct faul
                          "--%s: there is no TLS without --starttls or pop3s://",
                          flags->verify ? "verify" : "ca");
     options->verify = flags->verify || options->ca_file != NULL || !local;
-    return STATUS_OK;
+    return bypass_check(&options->dpdk, fault);
 }
 
 /* ------------------------------------------------------------------------ while it runs ---- */

@@ -2,6 +2,7 @@
 #include "tools/commands.h"
 
 #include "engine/service.h"
+#include "tools/bypass.h"
 #include "tools/options.h"
 
 #include <stdio.h>
@@ -79,11 +80,17 @@ static enum status set_durability(void *values, const char *text, struct fault *
 
 static enum status set_io(void *values, const char *text, struct fault *fault)
 {
-    (void)values;
-    if (strcmp(text, "auto") != 0 && strcmp(text, "uring") != 0)
-        return fault_set(fault, STATUS_USAGE, "--io: '%s' is not in this program: auto or uring",
-                         text);
-    return STATUS_OK;
+    return bypass_set_io(&((struct service_options *)values)->dpdk, text, fault);
+}
+
+static enum status add_dpdk_address(void *values, const char *text, struct fault *fault)
+{
+    return bypass_add_address(&((struct service_options *)values)->dpdk, text, fault);
+}
+
+static enum status add_dpdk_gateway(void *values, const char *text, struct fault *fault)
+{
+    return bypass_add_gateway(&((struct service_options *)values)->dpdk, text, fault);
 }
 
 #define FIELD(name) offsetof(struct service_options, name)
@@ -116,7 +123,7 @@ static const struct option_row rows[] = {
      STORE_SHARDS_MAX, NULL},
     {"cpus", "LIST", "processors for the shards, as 0,2-3, or none (default: the first usable)",
      OPTION_TEXT, FIELD(cpus), 0, 0, NULL},
-    {"io", "KIND", "auto or uring (default auto)", OPTION_CALL, 0, 0, 0, set_io},
+    BYPASS_ROWS(set_io, add_dpdk_address, add_dpdk_gateway),
     {"durability", "WHEN",
      "commit: 250 after stable storage (default); none: for measuring only, loses mail",
      OPTION_CALL, 0, 0, 0, set_durability},
@@ -191,7 +198,7 @@ static enum status check(struct service_options *options, struct fault *fault)
     if (options->accept_all)
         options->recipients_file = NULL;
     options->segment_bytes &= ~(uint64_t)(MEDIUM_BLOCK_BYTES - 1);
-    return STATUS_OK;
+    return bypass_check(&options->dpdk, fault);
 }
 
 int serve_main(int argc, char **argv)

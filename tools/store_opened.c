@@ -2,19 +2,12 @@
 
 #include "base/log.h"
 #include "engine/smtp/address.h"
-#include "storage/index_rocks.h"
 #include "storage/medium_file.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- opening ---- */
-
-static void close_index(struct store_opened *opened)
-{
-    if (opened->index != NULL)
-        opened->index->calls->close(opened->index);
-}
 
 static bool has_store(struct medium *medium)
 {
@@ -32,7 +25,7 @@ static enum status open_store(struct store_opened *opened, const char *directory
 {
     const struct medium_file_options file = {.create = create, .durable = true};
     struct store_options with_index = *options;
-    opened->index = NULL;
+    with_index.index_directory = directory;
     opened->directory = directory;
     enum status status = ring_open(&opened->ring, 64, fault);
     if (status != STATUS_OK)
@@ -42,13 +35,10 @@ static enum status open_store(struct store_opened *opened, const char *directory
         status = create || has_store(opened->medium)
                      ? STATUS_OK
                      : fault_set(fault, STATUS_ABSENT, "%s: there is no store", directory);
-        if (status == STATUS_OK) {
-            opened->index = with_index.index = index_rocks_open(directory, mode == STORE_READ);
+        if (status == STATUS_OK)
             status = store_open(&opened->store, opened->medium, mode, &with_index, fault);
-        }
         if (status == STATUS_OK)
             return status;
-        close_index(opened);
         opened->medium->calls->deinit(opened->medium);
     }
     ring_close(&opened->ring);
@@ -84,7 +74,6 @@ enum status store_opened_own(struct store_opened *opened, const char *directory,
 void store_opened_close(struct store_opened *opened)
 {
     store_close(opened->store);
-    close_index(opened);
     opened->medium->calls->deinit(opened->medium);
     ring_close(&opened->ring);
 }

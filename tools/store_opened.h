@@ -8,7 +8,6 @@
 struct store_opened { /* embedded */
     struct ring ring;
     struct medium *medium;
-    struct index *index; /* NULL: the store's own */
     struct store *store;
     const char *directory; /* borrowed */
 };

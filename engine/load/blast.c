@@ -9,6 +9,7 @@
 #include "engine/process.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@ enum {
     SPARE_CONNECTIONS = 64,
     SPARE_DESCRIPTORS = 64,
     LOOK_MS = 250,
+    LINK_WAIT_MS = 5000,
 };
 
 enum ending { GO_ON, END, END_NOW };
@@ -38,6 +40,7 @@ struct part { /* a shard and its thread */
     struct net *net;
     struct generator generator;
     struct tally *tally;
+    uint64_t busy_ns; /* once it is over: of a net that never rests */
     enum status status;
     struct fault fault;
 };
@@ -49,11 +52,15 @@ struct blast {
     struct paper paper;
     struct ledger *ledger;
     struct timeline timeline;
+    struct dpdk *dpdk; /* NULL: the kernel's network alone */
     struct part *parts;
-    uint32_t parts_count;   /* whose thread was started */
-    pthread_t watcher;      /* the main thread */
-    _Atomic(uint32_t) over; /* parts that are */
-    _Atomic(int) ending;    /* enum ending */
+    uint32_t parts_count;       /* whose thread was started */
+    pthread_t watcher;          /* the main thread */
+    _Atomic(uint32_t) expected; /* parts, as far as is known */
+    _Atomic(uint32_t) served;   /* of those: have no more to say, */
+    _Atomic(uint32_t) carried;  /* nor to carry, */
+    _Atomic(uint32_t) over;     /* and are gone */
+    _Atomic(int) ending;        /* enum ending */
 };
 
 void blast_options_default(struct blast_options *options)
@@ -69,6 +76,8 @@ void blast_options_default(struct blast_options *options)
         .timeout_ms = 60000,
         .seed = 1,
     };
+    dpdk_options_default(&options->dpdk);
+    options->dpdk.link_wait_ms = LINK_WAIT_MS;
     enum status status = distribution_parse("4k", 0, UINT64_MAX, &options->size, &fault);
     INVARIANT(status == STATUS_OK);
     status = distribution_parse("1", 1, UINT64_MAX, &options->recipients, &fault);
@@ -91,7 +100,15 @@ static enum status part_open(struct part *part)
         .buffers = RECEIVE_BUFFERS,
         .buffer_bytes = RECEIVE_BUFFER_BYTES,
     };
-    status = net_uring_open(&part->net, &part->ring, &net, &part->fault);
+    struct net *kernel;
+    status = net_uring_open(&kernel, &part->ring, &net, &part->fault);
+    if (status != STATUS_OK)
+        return status;
+    if (blast->dpdk == NULL)
+        part->net = kernel;
+    else
+        status = net_dpdk_open(&part->net, blast->dpdk, part->index, kernel, &part->ring,
+                               net.connections_max, &clock_system, &part->fault);
     if (status != STATUS_OK)
         return status;
     const struct generator_options generator = {
@@ -120,10 +137,29 @@ static void part_serve(struct part *part)
     }
 }
 
+/* On a port that they share, parts carry each other's frames: nobody leaves his loop before all
+ * are done, and nobody goes before all have left it. */
+static void part_carry(struct part *part)
+{
+    struct blast *blast = part->blast;
+    atomic_fetch_add(&blast->served, 1);
+    if (blast->dpdk == NULL)
+        return;
+    while (part->net != NULL && atomic_load(&blast->served) < atomic_load(&blast->expected))
+        net_poll(part->net, NS_PER_MS);
+    atomic_fetch_add(&blast->carried, 1);
+    while (atomic_load(&blast->carried) < atomic_load(&blast->expected))
+        sched_yield();
+}
+
 static void part_close(struct part *part)
 {
-    if (part->net != NULL)
+    if (part->net != NULL) {
+        struct net_counters counters;
+        part->net->calls->counters(part->net, &counters);
+        part->busy_ns = counters.busy_ns;
         part->net->calls->deinit(part->net);
+    }
     generator_close(&part->generator);
     if (part->ring.handlers_count > 0)
         ring_close(&part->ring);
@@ -137,6 +173,7 @@ static void *part_run(void *argument)
         part_serve(part);
     else
         atomic_store(&part->blast->ending, END_NOW);
+    part_carry(part);
     part_close(part);
     atomic_fetch_add(&part->blast->over, 1);
     pthread_kill(part->blast->watcher, SIGOVER);
@@ -186,6 +223,7 @@ static void watch(struct blast *blast, const sigset_t *signals, blast_progress *
 static enum status start_parts(struct blast *blast, struct fault *fault)
 {
     uint32_t shards = blast->options->shards;
+    atomic_store(&blast->expected, shards);
     blast->parts = calloc(shards, sizeof *blast->parts);
     if (blast->parts == NULL)
         return fault_set(fault, STATUS_SYSTEM, "no memory for %u shards", shards);
@@ -196,6 +234,7 @@ static enum status start_parts(struct blast *blast, struct fault *fault)
         if (part->tally == NULL || pthread_create(&part->thread, NULL, part_run, part) != 0) {
             free(part->tally);
             atomic_store(&blast->ending, END_NOW);
+            atomic_store(&blast->expected, i);
             return fault_set(fault, STATUS_SYSTEM, "cannot start a thread for shard %u", i);
         }
         blast->parts_count++;
@@ -215,6 +254,7 @@ static enum status gather(struct blast *blast, struct blast_report *report, stru
         if (status == STATUS_OK && part->status != STATUS_OK)
             status = fault_set(fault, part->status, "%s", part->fault.text);
         tally_merge(&report->total, part->tally);
+        report->cpu_seconds += (double)part->busy_ns / (double)NS_PER_S;
         report->gave_up |= generator->gave_up;
         if (generator->schedule.started_ns == 0)
             continue;
@@ -243,11 +283,18 @@ static enum status run(struct blast *blast, blast_progress *progress, void *cont
     sigaddset(&signals, SIGOVER);
     pthread_sigmask(SIG_BLOCK, &signals, &before);
     blast->watcher = pthread_self();
-    enum status status = start_parts(blast, fault);
+    const struct blast_options *options = blast->options;
+    enum status status = STATUS_OK;
+    if (options->dpdk.wanted)
+        status = dpdk_open(&blast->dpdk, &options->dpdk, options->shards, fault);
+    if (status == STATUS_OK)
+        status = start_parts(blast, fault);
     watch(blast, &signals, progress, context, report);
     look(blast, report, report->seconds, true);
     report->total = (struct tally){0};
     enum status gathered = gather(blast, report, status == STATUS_OK ? fault : NULL);
+    if (blast->dpdk != NULL)
+        dpdk_close(blast->dpdk);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return status == STATUS_OK ? gathered : status;
 }
@@ -325,6 +372,7 @@ enum status blast_run(const struct blast_options *options, blast_progress *progr
         corpus_close(blast.corpus);
     paper_close(&blast.paper);
     process_read(&after);
-    report->cpu_seconds = (double)(after.cpu_ns - before.cpu_ns) / (double)NS_PER_S;
+    if (!options->dpdk.wanted)
+        report->cpu_seconds = (double)(after.cpu_ns - before.cpu_ns) / (double)NS_PER_S;
     return status;
 }

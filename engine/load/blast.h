@@ -5,6 +5,7 @@
 #include "engine/load/letter.h"
 #include "engine/load/tally.h"
 #include "engine/load/target.h"
+#include "engine/net/dpdk/net_dpdk.h"
 
 #define BLAST_SOURCES_MAX 64u
 #define BLAST_STEPS_MAX 2000u /* of the time line: then neighbours are joined, two by two */
@@ -31,14 +32,15 @@ struct blast_options {
     union net_address sources[BLAST_SOURCES_MAX];
     uint32_t sources_count; /* 0: the system's choice */
     uint32_t gather_us;     /* see ring_gather; 0: replies are taken at once */
-    uint64_t timeout_ms;    /* for any reply; RFC 5321's where that is less */
+    struct dpdk_options dpdk;
+    uint64_t timeout_ms; /* for any reply; RFC 5321's where that is less */
     uint64_t seed;
 };
 
 struct blast_report {
     struct tally total;
     double seconds; /* from the schedule's start to the last answer and, open loop, its end */
-    double cpu_seconds;
+    double cpu_seconds; /* of a net that never rests: of the turns that found something to do */
     double behind; /* open loop: the part of the scheduled messages, 0 to 1, that began more than
                     * 1 s late or not at all */
     uint32_t steps_count;

@@ -12,6 +12,7 @@
 enum {
     RING_ENTRIES = 4096,
     RECEIVE_BUFFERS = 1024,
+    LINK_WAIT_MS = 5000,
     RECEIVE_BUFFER_BYTES = 16384,
     SPARE_CONNECTIONS = 64,
     LOOK_MS = 250,
@@ -22,6 +23,7 @@ struct drain {
     struct drain_observer observer;
     struct account *account;
     struct ring ring;
+    struct dpdk *dpdk; /* NULL: the kernel's network alone */
     struct net *net;
     struct collector collector;
     struct drain_report *report;
@@ -36,6 +38,8 @@ void drain_options_default(struct drain_options *options)
         .message_bytes_max = 2ull << 30,
         .timeout_ms = 60000,
     };
+    dpdk_options_default(&options->dpdk);
+    options->dpdk.link_wait_ms = LINK_WAIT_MS;
 }
 
 const char *drain_finding_name(enum drain_finding finding)
@@ -63,18 +67,31 @@ static enum status open_net(struct drain *drain, struct fault *fault)
     enum status status = ring_open(&drain->ring, RING_ENTRIES, fault);
     if (status != STATUS_OK)
         return status;
+    if (drain->options->dpdk.wanted)
+        status = dpdk_open(&drain->dpdk, &drain->options->dpdk, 1, fault);
+    if (status != STATUS_OK)
+        return status;
     const struct net_uring_options net = {
         .connections_max = drain->options->connections + SPARE_CONNECTIONS,
         .buffers = RECEIVE_BUFFERS,
         .buffer_bytes = RECEIVE_BUFFER_BYTES,
     };
-    return net_uring_open(&drain->net, &drain->ring, &net, fault);
+    struct net *kernel;
+    status = net_uring_open(&kernel, &drain->ring, &net, fault);
+    if (status == STATUS_OK && drain->dpdk != NULL)
+        return net_dpdk_open(&drain->net, drain->dpdk, 0, kernel, &drain->ring, net.connections_max,
+                             &clock_system, fault);
+    if (status == STATUS_OK)
+        drain->net = kernel;
+    return status;
 }
 
 static void close_net(struct drain *drain)
 {
     if (drain->net != NULL)
         drain->net->calls->deinit(drain->net);
+    if (drain->dpdk != NULL)
+        dpdk_close(drain->dpdk);
     collector_close(&drain->collector);
     if (drain->ring.handlers_count > 0)
         ring_close(&drain->ring);

@@ -5,6 +5,7 @@
 
 #include "engine/load/account.h"
 #include "engine/load/target.h"
+#include "engine/net/dpdk/net_dpdk.h"
 
 struct drain_options {
     struct target target;
@@ -16,6 +17,7 @@ struct drain_options {
     bool verify;                /* the server's certificate */
     const char *ca_file;        /* NULL: the system's */
     uint64_t message_bytes_max; /* what sends longer ones is not listened to any more */
+    struct dpdk_options dpdk;
     uint64_t timeout_ms; /* for any reply; a message must come at 1000 bytes a second as well */
 };
 

@@ -13,7 +13,7 @@ import binary
 import rules
 import selftest
 
-NOT_OURS = {'build', 'var', '.git', '__pycache__'}
+NOT_OURS = {'build', 'build-deps', 'var', '.git', '__pycache__'}
 TEXT_NAMES = {'dev', 'run', 'meson.build', 'meson_options.txt'}
 TEXT_SUFFIXES = {'.c', '.h', '.cc', '.py', '.html', '.css', '.js', '.md', '.1', '.service',
                  '.example'}

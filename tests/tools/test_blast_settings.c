@@ -86,7 +86,8 @@ START_TEST(settings)
               "\"ca\":null,\"auth\":\"alice\",\"hello\":\"\\\\xFF\\\\xFE\","
               "\"from\":\"blast@example.test\",\"to\":\"user%d@example.test\",\"users\":1000,"
               "\"size\":\"4096\",\"recipients\":\"1\",\"corpus\":null,\"ledger\":null,"
-              "\"source\":[\"127.0.0.2\",\"::1\"],\"timeout\":60.0,\"gather\":null,\"seed\":1}");
+              "\"source\":[\"127.0.0.2\",\"::1\"],\"timeout\":60.0,\"gather\":null,"
+              "\"io\":\"uring\",\"seed\":1}");
     free(text);
     json_decref(json);
     free(sample);

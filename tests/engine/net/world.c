@@ -1,7 +1,10 @@
 #include "tests/engine/net/world.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+
+#define LAB_TURN_NS (100 * 1000ull)
 
 struct packet {
     struct net_tx tx;
@@ -61,33 +64,94 @@ static void open_sim(struct world *world, const struct world_options *options)
     ck_assert_int_eq(net_sim_open(&world->client, world->network), STATUS_OK);
 }
 
+#if WITH_DPDK
+static void open_lab(struct world *world, const struct world_options *options)
+{
+    struct lab *lab = calloc(1, sizeof *lab);
+    ck_assert_ptr_nonnull(lab);
+    const struct net_stack_options mine[2] = {
+        {.connections_max = options->connections_max, .kept_bytes = options->kept_bytes}};
+    world_open_lab(world, lab, mine);
+}
+
+void world_open_lab(struct world *world, struct lab *lab, const struct net_stack_options options[2])
+{
+    *world = (struct world){.backend = BACKEND_DPDK, .lab = lab, .turn_ns = LAB_TURN_NS};
+    lab_open(lab, 1, options);
+    world->server = lab->nets[0];
+    world->client = lab->nets[1];
+}
+
+static void close_lab_net(struct world *world, unsigned side)
+{
+    lab_close_net(world->lab, side);
+}
+
+static void close_lab(struct world *world)
+{
+    lab_close(world->lab);
+    free(world->lab);
+}
+
+static void move_lab(struct world *world)
+{
+    world->lab->now_ns += world->turn_ns;
+}
+#else
+static void open_lab(struct world *world, const struct world_options *options)
+{
+    (void)world, (void)options;
+    ck_abort_msg("not in this build");
+}
+
+static void close_lab_net(struct world *world, unsigned side)
+{
+    (void)world, (void)side;
+}
+
+static void close_lab(struct world *world)
+{
+    (void)world;
+}
+
+static void move_lab(struct world *world)
+{
+    (void)world;
+}
+#endif
+
 void world_open(struct world *world, enum backend backend, const struct world_options *options)
 {
     static const struct world_options defaults;
     *world = (struct world){.backend = backend};
-    (backend == BACKEND_URING ? open_uring : open_sim)(world, options ? options : &defaults);
+    void (*const open[])(struct world *, const struct world_options *) = {
+        [BACKEND_URING] = open_uring, [BACKEND_SIM] = open_sim, [BACKEND_DPDK] = open_lab};
+    open[backend](world, options ? options : &defaults);
 }
 
-static void close_net(struct world *world, struct net **net, struct ring *ring)
+static void close_net(struct world *world, struct net **net, unsigned side)
 {
     if (!*net)
         return;
     world->polling = true;
-    (*net)->calls->deinit(*net);
+    if (world->lab)
+        close_lab_net(world, side);
+    else
+        (*net)->calls->deinit(*net);
     world->polling = false;
     *net = NULL;
     if (world->backend == BACKEND_URING)
-        ring_close(ring);
+        ring_close(&world->rings[side]);
 }
 
 void world_close_server(struct world *world)
 {
-    close_net(world, &world->server, &world->rings[0]);
+    close_net(world, &world->server, 0);
 }
 
 void world_close_client(struct world *world)
 {
-    close_net(world, &world->client, &world->rings[1]);
+    close_net(world, &world->client, 1);
 }
 
 void world_close(struct world *world)
@@ -96,14 +160,28 @@ void world_close(struct world *world)
     world_close_server(world);
     if (world->network)
         sim_network_close(world->network);
+    if (world->lab)
+        close_lab(world);
     ck_assert_uint_eq(world->sent, world->released);
+}
+
+const char *world_server_host(const struct world *world)
+{
+    return world->lab ? "10.77.0.1" : "127.0.0.1";
+}
+
+const char *world_client_host(const struct world *world)
+{
+    return world->lab ? "10.77.0.2" : "127.0.0.1";
 }
 
 void world_listen(struct world *world, struct sides *sides)
 {
     struct fault fault;
     union net_address address;
-    ck_assert_int_eq(net_address_parse("127.0.0.1:0", &address, &fault), STATUS_OK);
+    char text[NET_ADDRESS_TEXT_BYTES];
+    snprintf(text, sizeof text, "%s:0", world_server_host(world));
+    ck_assert_int_eq(net_address_parse(text, &address, &fault), STATUS_OK);
     struct net_listener_options options = {.backlog = 1024};
     sides->model.world = world;
     sides->model.net = world->server;
@@ -137,6 +215,8 @@ void world_turn(struct world *world)
         if (next_ns != UINT64_MAX && next_ns > world->now_ns)
             world->now_ns = next_ns;
     }
+    if (world->lab)
+        move_lab(world);
     poll(world, world->server, 0);
     poll(world, world->client, 20000);
 }

@@ -1,5 +1,5 @@
-/* Two participants of a network, a server and a client, on either backend, and what happens to
- * their connections: the conformance suite runs on both through this.
+/* Two participants of a network, a server and a client, on any backend, and what happens to
+ * their connections: the conformance suite runs on all through this.
  *
  * Every handler call is checked on its way: never re-entered, only from within a poll, nothing
  * before `opened` or after `closed`. Every buffer that is sent must be released exactly once by the
@@ -10,6 +10,9 @@
 #include "base/ring.h"
 #include "engine/net/net_sim.h"
 #include "engine/net/net_uring.h"
+#if WITH_DPDK
+#include "tests/engine/net/dpdk/lab.h"
+#endif
 
 #include <check.h>
 
@@ -20,10 +23,10 @@
             ck_abort_msg("%s", #condition);                                                        \
     } while (0)
 
-enum backend { BACKEND_URING, BACKEND_SIM, BACKENDS };
+enum backend { BACKEND_URING, BACKEND_SIM, BACKEND_DPDK, BACKENDS = BACKEND_DPDK + WITH_DPDK };
 
 struct world_options { /* zero: a default that suits most */
-    uint32_t connections_max, buffers, buffer_bytes;
+    uint32_t connections_max, buffers, buffer_bytes, kept_bytes;
 };
 
 struct world {
@@ -31,8 +34,10 @@ struct world {
     struct net *server, *client;
     struct ring rings[2];
     struct sim_network *network;
+    struct lab *lab; /* of the DPDK backend's TCP; NULL: another backend */
     struct clock clock;
     uint64_t now_ns;
+    uint64_t turn_ns;          /* how far a turn moves the lab's clock */
     union net_address address; /* where the server listens */
     bool polling, in_handler;
     uint64_t sent, released; /* buffers */
@@ -71,10 +76,19 @@ extern const struct net_handler accepting_handler;  /* context: struct sides */
 
 void world_open(struct world *world, enum backend backend, const struct world_options *options);
 void world_close(struct world *world);
+#if WITH_DPDK
+/* In this lab, which the world takes over: one of calloc's, closed. */
+void world_open_lab(struct world *world, struct lab *lab,
+                    const struct net_stack_options options[2]);
+#endif
 void world_close_client(struct world *world);
 void world_close_server(struct world *world);
 
-/* Listens on a free port of 127.0.0.1; `sides` must outlive the world's server. */
+/* Of the server and of the client, without port. */
+const char *world_server_host(const struct world *world);
+const char *world_client_host(const struct world *world);
+
+/* Listens on a free port of the server's host; `sides` must outlive the world's server. */
 void world_listen(struct world *world, struct sides *sides);
 void world_connect(struct world *world, struct side *side);
 
