@@ -21,6 +21,7 @@ NEVER = ('lost', 'duplicated', 'corrupted', 'unknown', 'unread', 'undeleted')
 WAYS = ((), ('--pipeline',), ('--chunking', '--pipeline'), ('--per-connection', '5'))
 SIZES = ('lognormal:8k,1.2', 'mix:1k*60,5k*25,20k*15', '512-32k')
 LARGE = 'mix:256k*50,1M*40,3M*10'
+STALL_SECONDS = 180  # a busy machine stands still for longer than one likes
 FETCHED, PARTED, AGED, KEPT = 'fetched', 'parted', 'aged', 'kept'
 
 Kind = collections.namedtuple('Kind', 'name fate rate users recipients sizes connections')
@@ -50,8 +51,8 @@ class Load:
                  str(rate), '--connections', str(kind.connections), '--users',
                  str(kind.users), '--to', f'{self.name}-%d@example.test', '--recipients',
                  kind.recipients, '--size', kind.sizes[number % len(kind.sizes)], '--seed',
-                 str(draw.randrange(1 << 32)), '--timeout', '30s', '--ledger', self.path]) as blast:
-            error = blast.communicate(timeout=seconds + 120)[1].strip()
+                 str(draw.randrange(1 << 32)), '--timeout', f'{STALL_SECONDS}s', '--ledger', self.path]) as blast:
+            error = blast.communicate(timeout=seconds + 2 * STALL_SECONDS)[1].strip()
         self.ended = time.time()
         disturbed = restarts != world.restarts or world.restarting
         # Through a restart messages fail, or are left in doubt; otherwise all are taken.
@@ -127,7 +128,7 @@ class World:
         path = load.rewrite(outcomes)
         result = run('drain', f'pop3://127.0.0.1:{self.server.pop3_port}', '--ledger', path,
                      '--connections', '4', '--quiet', '--json', f'{load.path}.json', *flags,
-                     seconds=300)
+                     seconds=2 * STALL_SECONDS)
         said = result.stdout + result.stderr
         counts = {name: int(count) for name, count in re.findall(r'(\w+) (\d+)', said)}
         problems = [line for line in said.splitlines() if result.returncode]

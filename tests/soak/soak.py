@@ -42,19 +42,22 @@ PROMISES = {
 }
 
 
+JUDGED = ('fetched', 'parted', 'young', 'kept', 'kept back', 'deleted in part')
+
+
 @dataclasses.dataclass
 class Plan:
     load_seconds: float     # of mixed delivery
     blast_seconds: int      # of one load
     age_seconds: int        # --expire-after
     restarts: tuple         # when, and whether by kill -9
-    warm_up_seconds: float  # of a life, before its memory counts
-    window_seconds: float   # that medians are taken over
+    warm_up_seconds: float  # of a life, before its memory counts: pools, the first runs
+    window_seconds: float   # that medians are taken over: about from one run to the next
     rss_percent: float      # that memory may grow by
     sample_seconds: float
     lag_seconds: float      # for space to come back
     slack_seconds: float    # for a busy machine
-    patience_seconds: float # and more, for what has to happen, but need not yet
+    patience_seconds: float  # and more, for what has to happen, but need not yet
     large_pace: float       # of large messages: a short soak has to fill segments, too
     busy: tuple             # figures that must move
     keep: int = 20
@@ -71,9 +74,9 @@ SHORT = Plan(load_seconds=19, blast_seconds=4, age_seconds=15, restarts=((5, Fal
              lag_seconds=10, slack_seconds=4, patience_seconds=20,
              large_pace=4, busy=('messages', 'expunged', 'expired', 'reclaimed'))
 LONG = Plan(load_seconds=1530, blast_seconds=20, age_seconds=120,
-            restarts=((150, False), (300, True), (450, False), (600, True)),
-            warm_up_seconds=90, window_seconds=60, rss_percent=5, sample_seconds=2,
-            lag_seconds=20, slack_seconds=10, patience_seconds=30, large_pace=1,
+            restarts=((90, False), (180, True), (270, False), (360, True)),
+            warm_up_seconds=480, window_seconds=240, rss_percent=5, sample_seconds=2,
+            lag_seconds=20, slack_seconds=10, patience_seconds=90, large_pace=1,
             busy=(*SHORT.busy, 'compactions', 'given_back', 'runs'))
 
 
@@ -97,6 +100,10 @@ def restart(world, watch, kill):
         world.restarts, world.restarting = world.restarts + 1, False
 
 
+def missing(world):
+    return [name for name in JUDGED if not world.judged[name]]
+
+
 def course(world, watch):
     """Mail of all kinds, and restarts, until the time is over and every fate is met."""
     mail, began = Mail(world), time.monotonic()
@@ -106,6 +113,8 @@ def course(world, watch):
         if not world.stopping.is_set():
             restart(world, watch, kill)
     world.stopping.wait(max(0, began + world.plan.load_seconds - time.monotonic()))
+    while missing(world) and time.monotonic() < began + 4 * world.plan.load_seconds:
+        world.stopping.wait(1)  # the machine is busy with other things
     world.stopping.set()
     mail.join()
 
@@ -162,9 +171,7 @@ def finish(world):
 
 def check_busy(world, watch):
     """A soak in which nothing happened proves nothing."""
-    wanted = {name: world.judged[name] for name in
-              ('fetched', 'parted', 'young', 'aged', 'kept', 'kept back', 'deleted in part',
-               'accounted', 'lives')}
+    wanted = {name: world.judged[name] for name in (*JUDGED, 'aged', 'accounted', 'lives')}
     for name in world.plan.busy:
         wanted[name] = max((getattr(sample, name) for sample in watch.samples), default=0)
     print('#', ', '.join(f'{name} {count:.0f}' for name, count in wanted.items()))

@@ -10,7 +10,6 @@ import threading
 import time
 
 MIB = 1 << 20
-RSS_PERCENT = 5
 SEGMENTS_PER_SHARD = 4  # being written, ready, just sealed, being compacted
 INDEX_BYTES = 48 * MIB  # the index's own files, logs included
 SMALL_BYTES = 2 * MIB   # STORE, hints, stones
@@ -138,8 +137,7 @@ class Watch(threading.Thread):
     def _judge_life(self, warm, plan, found):
         first = [sample for sample in warm if sample.age < warm[0].age + plan.window_seconds]
         last = [sample for sample in warm if sample.age > warm[-1].age - plan.window_seconds]
-        # The delta fills and empties, again and again, and is sized: what is left is to be flat.
-        before, after = (statistics.median(sample.rss - sample.delta for sample in part)
+        before, after = (statistics.median(sample.rss for sample in part)
                          for part in (first, last))
         print(f'# life {warm[0].life}: {warm[-1].age:.0f} s, memory {before / MIB:.1f} MiB after '
               f'warm-up, {after / MIB:.1f} MiB at its end', flush=True)
