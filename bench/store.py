@@ -102,11 +102,12 @@ class Bench:
                          "--store", self.large, "--accept-all", "--shards", "1"], 0)
         try:
             server.wait(lambda: server.ready.is_set() and listens(port))
+            settle(server.process.pid)
             before = cpu_ns(server.process.pid), index_cpu_seconds(server.process.pid)
-            subprocess.run([self.options.mailrace, "blast", f"smtp://127.0.0.1:{port}", "--messages",
-                            str(self.options.pair_messages), "--pipeline", "--connections", "200",
-                            "--json", report], check=True, stdout=subprocess.DEVNULL,
-                           stderr=subprocess.DEVNULL, timeout=600)
+            subprocess.run([self.options.mailrace, "blast", f"smtp://127.0.0.1:{port}",
+                            "--messages", str(self.options.pair_messages), "--pipeline",
+                            "--connections", "200", "--json", report], check=True,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=600)
             settle(server.process.pid)
             every = (cpu_ns(server.process.pid) - before[0]) / 1e9
             index = index_cpu_seconds(server.process.pid) - before[1]
@@ -171,15 +172,17 @@ def report(options, figures):
                                f"{fill['index_bytes'] / MEBIBYTE:.0f} MiB"),
         ("start after kill -9", f"{restart['seconds']:.2f} s, {cold}"),
         ("memory, after the start", f"{restart['resident_bytes'] / MEBIBYTE:.0f} MiB"),
-        ("login of a maildrop, cold", f"median {logins['p50_ms']:.2f} ms, 99 % {logins['p99_ms']:.2f}"
-                                      f" ms, of {logins['logins']}"),
+        ("login of a maildrop, cold", f"median {logins['p50_ms']:.2f} ms, 99 % "
+                                      f"{logins['p99_ms']:.2f} ms, of {logins['logins']}"),
     ]
     for name, key in (("rate", "rate"), ("CPU per message", "cpu_us")):
         found = middle(pairs, lambda pair, key=key: pair["large"][key] / pair["empty"][key])
         rows.append((f"large / empty, {name}", "%.2f (%.2f … %.2f)" % found))
-    rows.append(("index's part of serving", f"{served['index_cpu_us']:.2f} of "
-                 f"{served['cpu_us']:.2f} µs a message: "
-                 f"{100 * served['index_cpu_us'] / served['cpu_us']:.0f} %"))
+    rest = served["cpu_us"] - served["index_cpu_us"]
+    whole = rest + fill["index_cpu_us"]
+    rows.append(("index's part of serving", f"{fill['index_cpu_us']:.2f} µs a message over the "
+                 f"whole fill, beside {rest:.2f} µs for taking mail: "
+                 f"{100 * fill['index_cpu_us'] / whole:.0f} %"))
     width = max(len(name) for name, _ in rows)
     return "".join(f"{name:<{width}}  {value}\n" for name, value in rows)
 

@@ -103,7 +103,7 @@ static enum status open_store(struct fill *fill, struct fault *fault)
         status = medium_file_open(&fill->main_medium, &fill->ring, fill->directory, &file, fault);
     if (status == STATUS_OK) {
         fill->index = fill->memory ? NULL : index_rocks_open(fill->directory, false);
-        options.index = fill->index;
+        options.index = fill->index; /* ours, to be asked for its memory */
         status = store_open(&fill->store, fill->main_medium, STORE_WRITE, &options, fault);
     }
     if (status == STATUS_OK)

@@ -6,7 +6,6 @@
 #include "engine/metrics.h"
 #include "engine/privileges.h"
 #include "engine/worker.h"
-#include "storage/index_rocks.h"
 #include "storage/medium_file.h"
 
 #include <signal.h>
@@ -29,7 +28,6 @@ struct service {
     struct recipients *_Atomic recipients;
     struct ring ring; /* the main thread's: opening the store */
     struct medium *medium;
-    struct index *index; /* NULL: the store's own, in memory */
     struct store *store;
     struct workers workers;
     struct metrics_source metrics;
@@ -41,6 +39,7 @@ void service_options_default(struct service_options *options)
         .message_bytes_max = 64u << 20,
         .memory_bytes = 256u << 20,
         .segment_bytes = 256u << 20,
+        .reclaim_rate = 32u << 20,
         .commit_depth = 1,
         .gather_us = 100,
         .text_line_bytes_max = 1000,
@@ -57,12 +56,10 @@ static enum status open_store(struct service *service, struct fault *fault)
     if (status == STATUS_OK)
         status = medium_file_open(&service->medium, &service->ring, options->store_directory, &file,
                                   fault);
-    if (status == STATUS_OK) {
-        service->index = index_rocks_open(options->store_directory, false);
-        service->store_options.index = service->index;
+    service->store_options.index_directory = options->store_directory;
+    if (status == STATUS_OK)
         status = store_open(&service->store, service->medium, STORE_WRITE, &service->store_options,
                             fault);
-    }
     return status;
 }
 
@@ -133,8 +130,6 @@ static void stop(struct service *service)
         dpdk_close(service->workers.dpdk);
     if (service->store != NULL)
         store_close(service->store);
-    if (service->index != NULL)
-        service->index->calls->close(service->index);
     if (service->medium != NULL)
         service->medium->calls->deinit(service->medium);
     if (service->ring.handlers_count > 0)
@@ -285,6 +280,9 @@ static enum status configure(struct service *service, struct fault *fault)
     store_options_default(&service->store_options);
     service->store_options.shards = service->workers.count;
     service->store_options.segment_bytes = options->segment_bytes;
+    service->store_options.reclaim_rate = options->reclaim_rate;
+    service->store_options.expire_after_ns = options->expire_after_ms * NS_PER_MS;
+    service->store_options.keep_messages = options->keep_messages;
     service->store_options.commit_depth = options->commit_depth;
     /* A quarter of the budget is for staged pieces; batches, receive buffers and bytes received
      * while their session waits have the rest. */

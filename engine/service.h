@@ -28,6 +28,9 @@ struct service_options {
     uint64_t message_bytes_max;
     uint64_t memory_bytes; /* for messages in flight, of all shards together */
     uint64_t segment_bytes;
+    uint64_t reclaim_rate;    /* bytes per second and shard to give space back with; 0: never */
+    uint64_t expire_after_ms; /* 0: mail is kept at any age */
+    uint32_t keep_messages;   /* of a mailbox; 0: any number */
     uint32_t commit_depth;
     uint32_t gather_us; /* see ring_gather; left out where the kernel can't */
     uint32_t text_line_bytes_max;

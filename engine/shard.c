@@ -203,11 +203,14 @@ static uint64_t sleep_ns(struct shard *shard, uint64_t wait_ns)
                                               : (next_ms - now_ms) * NS_PER_MS;
     if (timer_ns < wait_ns)
         wait_ns = timer_ns;
-    if (shard->driver == NULL)
+    uint64_t due_ns = shard->driver != NULL ? shard->driver_ns
+                      : shard->log != NULL  ? store_next_ns(shard->log)
+                                            : UINT64_MAX;
+    if (due_ns == UINT64_MAX)
         return wait_ns;
     uint64_t now_ns = clock_monotonic_ns(shard->config->clock); /* the turn took its time */
-    uint64_t driver_ns = shard->driver_ns > now_ns ? shard->driver_ns - now_ns : 0;
-    return driver_ns < wait_ns ? driver_ns : wait_ns;
+    uint64_t left_ns = due_ns > now_ns ? due_ns - now_ns : 0;
+    return left_ns < wait_ns ? left_ns : wait_ns;
 }
 
 /* What needs the log and the other shards. */

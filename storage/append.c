@@ -91,6 +91,8 @@ static enum status append_record(struct store_log *log, struct store_draft *draf
     if (message->tail.size > 0)
         memcpy(out, message->tail.data, message->tail.size);
     commit_add(&log->commit, &slot, &header, &cookie);
+    if (draft->chunk_count > 0)
+        commit_reach(&log->commit, draft_first_segment(draft));
     return STATUS_OK;
 }
 

@@ -107,6 +107,7 @@ static void resolve_hint(struct chain *chain, struct chain_segment *segment, uin
     if (!has_beginning(segment, &beginning))
         return;
     segment->missing = missing(chain, hint->first_sequence - 1);
+    segment->bad_records = segment->scan ? segment->scan->bad : 0;
     chain->sequence = hint->last_sequence;
     chain->crc = hint->last_crc;
     chain->end_lsn = hint->end_lsn;

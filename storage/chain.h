@@ -11,7 +11,7 @@
 #include "storage/scan.h"
 
 struct chain_segment {
-    const struct hint_header *hint; /* instead of a scan: all of it counts */
+    const struct hint_header *hint; /* all of it counts, whatever a scan has found */
     struct scan *scan;
     uint64_t missing;     /* batches that were acknowledged and are lost, before one of this segment
                              or (last segment) at the end */

@@ -150,6 +150,7 @@ static struct batch *begin_batch(struct commit *commit, uint16_t flags)
     batch->offset = commit->offset;
     batch->capacity = left < commit->batch_bytes ? (uint32_t)left : commit->batch_bytes;
     batch->cookie_count = 0;
+    batch->reach = commit->segment->number;
     batch->state = BATCH_FILLING;
     batch->header = (struct batch_header){
         .epoch = commit->segment->epoch,
@@ -208,6 +209,23 @@ void commit_add(struct commit *commit, const struct commit_slot *slot, struct re
     INVARIANT(batch->header.used <= batch->capacity);
     if (cookie)
         batch->cookies[batch->cookie_count++] = *cookie;
+}
+
+void commit_reach(struct commit *commit, uint32_t segment)
+{
+    struct batch *batch = filling(commit);
+    INVARIANT(batch);
+    if (segment < batch->reach)
+        batch->reach = segment;
+}
+
+uint32_t commit_unsettled_reach(struct commit *commit)
+{
+    uint32_t reach = UINT32_MAX;
+    for (uint64_t i = commit->settled; i < commit->begun; i++)
+        if (commit_batch(commit, i)->reach < reach)
+            reach = commit_batch(commit, i)->reach;
+    return reach;
 }
 
 uint32_t commit_filling_room(const struct commit *commit)
@@ -362,12 +380,36 @@ static void take_hold(struct commit *commit, uint64_t now_ns)
     submit(commit, begin_batch(commit, BATCH_ANCHOR));
 }
 
+/* The next segment is made ready when half of this one is used: an idle log needs no more room than
+ * it has. */
+static bool wants_spare(const struct commit *commit)
+{
+    return commit->spare.state != SPARE_NONE || commit->spare.doomed != 0 || !commit->segment ||
+           remaining(commit) < commit->segment->bytes / 2 ||
+           remaining(commit) < 4ull * commit->batch_bytes;
+}
+
+bool commit_can_move_on(const struct commit *commit)
+{
+    return commit->state == COMMIT_RUNNING && commit->settled == commit->begun &&
+           commit->spare.state == SPARE_READY;
+}
+
+void commit_move_on(struct commit *commit)
+{
+    INVARIANT(commit_can_move_on(commit));
+    segment_drop(commit->segment);
+    commit->segment = NULL;
+    commit->state = COMMIT_HOMELESS;
+}
+
 void commit_turn(struct commit *commit)
 {
     uint64_t now_ns = clock_monotonic_ns(commit->clock);
     if (commit->state == COMMIT_DRAINING && commit->flights == 0)
         give_up(commit, now_ns);
-    spare_turn(&commit->spare, now_ns);
+    if (wants_spare(commit))
+        spare_turn(&commit->spare, now_ns);
     if (commit->state == COMMIT_HOMELESS)
         take_hold(commit, now_ns);
     if (commit->state == COMMIT_ANCHORING && commit->flights == 0) {

@@ -34,6 +34,7 @@ struct batch {
     uint64_t submitted_ns;
     uint32_t capacity; /* bytes of the buffer that the segment has room for */
     uint32_t cookie_count;
+    uint32_t reach; /* the first segment with chunks of its messages */
     enum batch_state state;
 };
 
@@ -107,6 +108,11 @@ enum status commit_reserve(struct commit *commit, uint64_t bytes, enum commit_pu
 void commit_add(struct commit *commit, const struct commit_slot *slot, struct record_header *header,
                 const uint64_t *cookie);
 
+/* The message just added has chunks from this segment on. */
+void commit_reach(struct commit *commit, uint32_t segment);
+/* The first segment with chunks of messages whose fate is not settled. */
+uint32_t commit_unsettled_reach(struct commit *commit);
+
 /* Bytes of records that could be reserved now, at least, split over batches as they come. */
 uint64_t commit_room(const struct commit *commit);
 /* Bytes left in the filling batch; 0: there is none. */
@@ -119,6 +125,10 @@ enum status commit_refusal(const struct commit *commit, enum commit_purpose purp
 
 /* Takes hold after a failure, gets the next segment ready, submits what the depth allows. */
 void commit_turn(struct commit *commit);
+/* Whether the log could go on in its next segment at once: nothing is under way. */
+bool commit_can_move_on(const struct commit *commit);
+/* Goes on there, so that this one is sealed. */
+void commit_move_on(struct commit *commit);
 /* Submits an empty batch that vouches for all that is durable. Nothing else may be under way. */
 void commit_close(struct commit *commit);
 

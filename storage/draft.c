@@ -12,9 +12,11 @@ struct page {
     uint8_t bytes[];
 };
 
-/* A page of chunk references, oldest page last. */
+/* A page of chunk references, oldest page last. The oldest ones of all drafts make a list, in which
+ * the first chunks' places ascend. */
 struct ref_page {
     struct ref_page *next;
+    struct ref_page *earlier, *later;
     uint64_t failures; /* of the log when the draft's first chunk was written */
     uint32_t count;
     struct chunk_ref refs[];
@@ -29,6 +31,7 @@ enum status staging_init(struct staging *staging, uint64_t bytes)
 {
     uint64_t pages = bytes / DRAFT_PAGE_BYTES;
     staging->oldest = staging->newest = NULL;
+    staging->first_refs = staging->last_refs = NULL;
     if (pages < PAGES_MIN)
         pages = PAGES_MIN;
     return pages > UINT32_MAX ? STATUS_FULL
@@ -84,6 +87,20 @@ static bool has_ref_room(const struct store_draft *draft)
     return page && page->count < REFS_MAX;
 }
 
+static void refs_append(struct staging *staging, struct ref_page *page)
+{
+    page->later = NULL;
+    page->earlier = staging->last_refs;
+    *(page->earlier ? &page->earlier->later : &staging->first_refs) = page;
+    staging->last_refs = page;
+}
+
+static void refs_remove(struct staging *staging, struct ref_page *page)
+{
+    *(page->earlier ? &page->earlier->later : &staging->first_refs) = page->later;
+    *(page->later ? &page->later->earlier : &staging->last_refs) = page->earlier;
+}
+
 static void add_ref(struct store_log *log, struct store_draft *draft, struct chunk_ref ref)
 {
     struct ref_page *page = draft->chunks;
@@ -94,10 +111,25 @@ static void add_ref(struct store_log *log, struct store_draft *draft, struct chu
         page->failures = page->next ? page->next->failures : log->commit.failures;
         page->count = 0;
         draft->chunks = page;
+        if (!page->next)
+            refs_append(&log->staging, page);
     }
     page->refs[page->count++] = ref;
     draft->chunk_count++;
     draft->chunked_bytes += ref.bytes;
+}
+
+uint32_t draft_first_segment(const struct store_draft *draft)
+{
+    const struct ref_page *page = draft->chunks;
+    while (page->next)
+        page = page->next;
+    return page->refs[0].segment;
+}
+
+uint32_t staging_reach(const struct staging *staging)
+{
+    return staging->first_refs ? staging->first_refs->refs[0].segment : UINT32_MAX;
 }
 
 bool draft_is_whole(const struct store_log *log, const struct store_draft *draft)
@@ -277,6 +309,8 @@ void draft_clear(struct store_log *log, struct store_draft *draft)
     while (draft->chunks) {
         struct ref_page *page = draft->chunks;
         draft->chunks = page->next;
+        if (!page->next)
+            refs_remove(&log->staging, page);
         pool_give(&log->staging.pages, page);
     }
     *draft = (struct store_draft){.next = NULL};

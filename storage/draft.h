@@ -15,7 +15,8 @@
 
 struct staging {
     struct pool pages;
-    struct store_draft *oldest, *newest; /* of the drafts with staged bytes */
+    struct store_draft *oldest, *newest;     /* of the drafts with staged bytes */
+    struct ref_page *first_refs, *last_refs; /* of the drafts with chunks: each one's first page */
 };
 
 /* Pages for `bytes`, at least eight. FULL: no memory. */
@@ -37,6 +38,11 @@ uint64_t draft_spill_size(const struct store_log *log, uint64_t bytes);
 /* Puts bytes straight into the log, all (OK) or nothing (AGAIN). The draft has none staged. */
 enum status draft_spill(struct store_log *log, struct store_draft *draft,
                         struct span bytes) MUST_CHECK;
+
+/* Where the first chunk of a draft with chunks is. */
+uint32_t draft_first_segment(const struct store_draft *draft);
+/* The first segment with chunks of any draft; UINT32_MAX: none has any. */
+uint32_t staging_reach(const struct staging *staging);
 
 /* False when a failed write took chunks of this draft: it can't be completed. */
 bool draft_is_whole(const struct store_log *log, const struct store_draft *draft);

@@ -101,7 +101,8 @@ void expunge_turn(struct store_log *log)
         if (!queue->first)
             queue->last = NULL;
         drop_of(expunge)->expunging = false;
-        log->events.expunged(log->events.context, expunge->cookie, expunge->status);
+        if (!retain_ended(log, expunge->cookie, expunge->status))
+            log->events.expunged(log->events.context, expunge->cookie, expunge->status);
     }
 }
 

@@ -18,6 +18,7 @@ enum fetch_step {
 
 struct fetch_job {
     struct medium_op op;
+    struct reader_wait wait;
     struct fetch_job *next, *next_of_all;
     struct store_log *log;
     struct store_fetch *fetch; /* NULL: ended, the job is to go */
@@ -25,8 +26,9 @@ struct fetch_job {
     uint8_t *record_buffer, *chunk_buffer;
     struct store_link link;
     struct record record;
-    uint32_t chunk; /* at hand: 0 … chunk_count */
-    uint32_t bytes; /* asked for */
+    uint32_t chunk;       /* at hand: 0 … chunk_count */
+    uint32_t slot, bytes; /* asked for */
+    uint8_t *into;
     enum fetch_step step;
     enum status failure;
 };
@@ -110,6 +112,31 @@ static void job_give(struct fetch_job *job, struct span wire, bool last)
 
 static void read_done(struct medium_op *op);
 
+/* The reader knows where its slots are. */
+static void job_submit(struct fetch_job *job)
+{
+    struct store_log *log = job->log;
+    uint64_t offset;
+    job->failure = reader_find(job->reader, job->slot, &offset);
+    if (job->failure != STATUS_OK) {
+        reader_release(job->reader);
+        job->reader = NULL;
+        job_tell_later(job, FETCH_FAILED);
+        return;
+    }
+    job->op.done = read_done;
+    log->fetches.reading++;
+    medium_read(log->medium, job->reader->contents.object, job->into, job->bytes, offset, &job->op);
+}
+
+static void reader_ready(struct reader_wait *wait)
+{
+    struct fetch_job *job =
+        (struct fetch_job *)(void *)((uint8_t *)wait - offsetof(struct fetch_job, wait));
+    job->log->fetches.reading--;
+    job_submit(job);
+}
+
 static void job_read(struct fetch_job *job, uint32_t segment, uint32_t slot, uint64_t bytes,
                      uint8_t *buffer)
 {
@@ -122,11 +149,14 @@ static void job_read(struct fetch_job *job, uint32_t segment, uint32_t slot, uin
         job_tell_later(job, FETCH_FAILED);
         return;
     }
+    job->slot = slot;
     job->bytes = (uint32_t)bytes;
-    job->op.done = read_done;
-    log->fetches.reading++;
-    medium_read(log->medium, job->reader->object, buffer, job->bytes, (uint64_t)slot * RECORD_ALIGN,
-                &job->op);
+    job->into = buffer;
+    job->wait.ready = reader_ready;
+    if (reader_await(job->reader, &job->wait))
+        job_submit(job);
+    else
+        log->fetches.reading++;
 }
 
 static void read_chunk(struct fetch_job *job, enum fetch_step step)

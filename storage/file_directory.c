@@ -5,7 +5,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 /* One walk through the store's directory and those of its shards. */
@@ -117,4 +119,17 @@ enum status file_directory_sweep(int root, const char *directory, struct fault *
 {
     struct walk walk = {.root = root, .directory = directory, .fault = fault, .entry = sweep_entry};
     return walk_store(&walk);
+}
+
+/* tmpfs takes the flag on newer kernels, but has no device to write to directly. */
+bool file_directory_has_direct(int root)
+{
+    struct statfs about;
+    if (fstatfs(root, &about) == 0 && about.f_type == TMPFS_MAGIC)
+        return false;
+    int probe = openat(root, ".", O_TMPFILE | O_DIRECT | O_RDWR | O_CLOEXEC, 0600);
+    if (probe < 0)
+        return false;
+    close(probe);
+    return true;
 }

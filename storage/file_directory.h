@@ -15,4 +15,7 @@ enum status file_directory_list(int root, const char *directory,
 /* Removes what interrupted publishes left. Only for the store's one writer. */
 enum status file_directory_sweep(int root, const char *directory, struct fault *fault) MUST_CHECK;
 
+/* Whether files there can be written with O_DIRECT. */
+bool file_directory_has_direct(int root);
+
 #endif

@@ -90,7 +90,8 @@ static int32_t cleared(struct file_job *job, int32_t result)
 
 static void create(struct file_job *job, struct io_uring_sqe *sqe)
 {
-    bool direct = job->change == FILE_PREPARE && job->jobs->direct;
+    bool direct =
+        (job->change == FILE_PREPARE || job->change == FILE_BEGIN_REWRITE) && job->jobs->direct;
     io_uring_prep_openat(sqe, job->jobs->root, job->from,
                          O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | (direct ? O_DIRECT : 0), 0600);
 }
@@ -125,6 +126,21 @@ static int32_t allocated(struct file_job *job, int32_t result)
     return result;
 }
 
+/* Written all over by its writer: extents will do. */
+static void reserve(struct file_job *job, struct io_uring_sqe *sqe)
+{
+    io_uring_prep_fallocate(sqe, job->fd, 0, 0, (off_t)job->size);
+}
+
+static int32_t reserved(struct file_job *job, int32_t result)
+{
+    if (result == -EOPNOTSUPP || result == -EINVAL) /* no fallocate at all */
+        return STEP_OVER;
+    if (result == 0)
+        job->filled = job->size;
+    return result;
+}
+
 static bool wants_filling(const struct file_job *job)
 {
     return job->filled < job->size;
@@ -148,6 +164,20 @@ static int32_t filled(struct file_job *job, int32_t result)
 static void sync_file(struct file_job *job, struct io_uring_sqe *sqe)
 {
     io_uring_prep_fsync(sqe, job->fd, 0);
+}
+
+/* What is to be replaced must be there. */
+static void probe_target(struct file_job *job, struct io_uring_sqe *sqe)
+{
+    io_uring_prep_openat(sqe, job->jobs->root, job->to, O_RDONLY | O_CLOEXEC, 0);
+}
+
+static int32_t probed(struct file_job *job, int32_t result)
+{
+    if (result < 0)
+        return result;
+    job->fd = result;
+    return STEP_OVER;
 }
 
 static void rename_to(struct file_job *job, struct io_uring_sqe *sqe)
@@ -201,8 +231,10 @@ enum step {
     CLEAR,
     CREATE,
     ALLOCATE,
+    RESERVE,
     FILL,
     SYNC_FILE,
+    PROBE,
     RENAME,
     UNLINK,
     SYNC_HOME,
@@ -224,8 +256,10 @@ static const struct {
     [CLEAR] = {NULL, remove_from, cleared},
     [CREATE] = {NULL, create, created},
     [ALLOCATE] = {NULL, allocate, allocated},
+    [RESERVE] = {NULL, reserve, reserved},
     [FILL] = {wants_filling, fill, filled},
     [SYNC_FILE] = {NULL, sync_file, NULL},
+    [PROBE] = {NULL, probe_target, probed},
     [RENAME] = {NULL, rename_to, NULL},
     [UNLINK] = {NULL, remove_from, NULL},
     [SYNC_HOME] = {NULL, sync_home, NULL},
@@ -240,6 +274,9 @@ static const enum step programs[][13] = {
     [FILE_PREPARE] = {MAKE_HOME, SYNC_ROOT, OPEN_HOME, CLEAR, CREATE, ALLOCATE, FILL, SYNC_FILE,
                       SYNC_HOME, TIDYING},
     [FILE_ADOPT] = {OPEN_HOME, RENAME, SYNC_HOME, TIDYING},
+    [FILE_BEGIN_REWRITE] = {MAKE_HOME, SYNC_ROOT, OPEN_HOME, CLEAR, CREATE, RESERVE, FILL,
+                            SYNC_FILE, TIDYING},
+    [FILE_REPLACE] = {OPEN_HOME, PROBE, RENAME, SYNC_HOME, TIDYING},
     [FILE_PUBLISH] = {MAKE_HOME, SYNC_ROOT, OPEN_HOME, CLEAR, CREATE, FILL, SYNC_FILE, RENAME,
                       SYNC_HOME, TIDYING},
     [FILE_REMOVE] = {OPEN_HOME, UNLINK, SYNC_HOME, TIDYING},
@@ -270,6 +307,7 @@ static void job_begin(struct file_job *job, struct file_jobs *jobs, struct mediu
     const struct request *request = request_of(op);
     struct medium_name name = request->name;
     struct medium_name spare = {.kind = MEDIUM_SPARE, .shard = name.shard};
+    struct medium_name rewrite = {.kind = MEDIUM_REWRITE, .shard = name.shard};
     *job = (struct file_job){
         .op = op,
         .jobs = jobs,
@@ -285,7 +323,10 @@ static void job_begin(struct file_job *job, struct file_jobs *jobs, struct mediu
     if (job->change == FILE_PUBLISH)
         file_name_temporary(name, job->from);
     else
-        file_name_path(job->change == FILE_ADOPT ? spare : name, job->from);
+        file_name_path(job->change == FILE_ADOPT     ? spare
+                       : job->change == FILE_REPLACE ? rewrite
+                                                     : name,
+                       job->from);
 }
 
 static bool jobs_touch_same(const struct file_job *a, const struct file_job *b)

@@ -1,4 +1,5 @@
-/* Changes to a store's files that take several steps: prepare, adopt, publish, remove.
+/* Changes to a store's files that take several steps: prepare, adopt, begin a rewrite,
+ * replace, publish, remove.
  *
  * Each is a short program of single io_uring operations, run one after the other, so that no system
  * call blocks the shard. A change that fails undoes what it had begun. A few run at once; the
@@ -13,7 +14,14 @@
 
 #define FILE_JOBS_MAX 8u
 
-enum file_change { FILE_PREPARE, FILE_ADOPT, FILE_PUBLISH, FILE_REMOVE };
+enum file_change {
+    FILE_PREPARE,
+    FILE_ADOPT,
+    FILE_BEGIN_REWRITE,
+    FILE_REPLACE,
+    FILE_PUBLISH,
+    FILE_REMOVE,
+};
 
 /* One change under way. Open, because it is embedded in struct file_jobs. */
 struct file_job {
@@ -50,9 +58,9 @@ enum status file_jobs_init(struct file_jobs *jobs, struct ring *ring, int root,
 /* Nothing may be under way. */
 void file_jobs_deinit(struct file_jobs *jobs);
 
-/* Starts a change or queues it. `name`: of the spare (prepare), the new segment (adopt), the object
- * (publish, remove). `bytes` and `size` are those of the new file where there is one; `bytes` is
- * NULL for a spare. */
+/* Starts a change or queues it. `name`: of the spare (prepare), the new segment (adopt), the
+ * rewrite (begin), the segment (replace), the object (publish, remove). `bytes` and `size` are
+ * those of the new file where there is one; `bytes` is NULL for a spare. */
 void file_jobs_start(struct file_jobs *jobs, enum file_change change, struct medium_name name,
                      const void *bytes, uint64_t size, struct medium_op *op);
 

@@ -18,6 +18,9 @@ static void leaf(struct medium_name name, char out[FILE_PATH_BYTES])
     case MEDIUM_SPARE:
         size = snprintf(out, FILE_PATH_BYTES, "spare.tmp");
         break;
+    case MEDIUM_REWRITE:
+        size = snprintf(out, FILE_PATH_BYTES, "rewrite.tmp");
+        break;
     case MEDIUM_SEGMENT:
     case MEDIUM_HINT:
         size = snprintf(out, FILE_PATH_BYTES, "%08" PRIu32 "%s", name.number,
@@ -88,7 +91,8 @@ bool file_name_is_home(const char *text, uint32_t *shard)
 bool file_name_parse(const char *text, struct medium_name in, struct medium_name *name)
 {
     static const enum medium_kind in_store[] = {MEDIUM_STORE};
-    static const enum medium_kind in_shard[] = {MEDIUM_SEGMENT, MEDIUM_HINT, MEDIUM_SPARE};
+    static const enum medium_kind in_shard[] = {MEDIUM_SEGMENT, MEDIUM_HINT, MEDIUM_SPARE,
+                                                MEDIUM_REWRITE};
     const enum medium_kind *kinds = in.kind == MEDIUM_STORE ? in_store : in_shard;
     size_t count = in.kind == MEDIUM_STORE ? sizeof in_store / sizeof *in_store
                                            : sizeof in_shard / sizeof *in_shard;

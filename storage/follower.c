@@ -63,6 +63,7 @@ static void segment_leave(const struct follower *follower, struct follower_segme
     if (!segment->object)
         return;
     forget_bytes(follower);
+    contents_deinit(&segment->contents);
     follower->medium->calls->close(follower->medium, segment->object);
     segment->object = NULL;
 }
@@ -89,8 +90,11 @@ static bool segment_enter_next(const struct follower *follower, uint32_t number,
     if (segment_enter(follower, number, segment) != STATUS_OK)
         return false;
     const uint8_t *block = bytes_at(follower, segment, 0, MEDIUM_BLOCK_BYTES, 0);
-    if (block && segment_header_check(block, follower->store, name_of(follower, number),
-                                      &segment->epoch) == SEGMENT_GOOD)
+    if (block)
+        segment->contents.check = segment_header_check(block, follower->store,
+                                                       name_of(follower, number), &segment->epoch);
+    if (block &&
+        (segment->contents.check == SEGMENT_GOOD || contents_are_compact(&segment->contents)))
         return true;
     segment_leave(follower, segment);
     return false;
@@ -110,6 +114,25 @@ static void become_live(struct follower *follower)
     follower->crc = follower->judged->crc;
 }
 
+/* The segment may have been compacted, also since it was judged. One that can't be read at all is
+ * passed like a damaged place. */
+static enum status know_contents(struct follower *follower)
+{
+    struct contents *contents = &follower->here.contents;
+    *contents = (struct contents){.medium = follower->medium,
+                                  .object = follower->here.object,
+                                  .name = name_of(follower, follower->here.number),
+                                  .store = follower->store,
+                                  .want = CONTENTS_MAP};
+    contents_load_wait(contents);
+    bool broken = contents->status == STATUS_CORRUPT;
+    if (!contents_are_compact(contents) || broken)
+        contents_deinit(contents);
+    if (broken)
+        contents->check = SEGMENT_BAD;
+    return broken ? STATUS_OK : contents->status;
+}
+
 /* Goes to the next judged segment that has something wanted, or behind them all. The last one with
  * a batch stays open: the log may go on there. */
 static enum status enter_judged(struct follower *follower, uint32_t index)
@@ -126,6 +149,10 @@ static enum status enter_judged(struct follower *follower, uint32_t index)
     follower->here.epoch = segment->epoch;
     follower->index = index;
     follower->offset = SEGMENT_FIRST_BATCH;
+    follower->entry = 0;
+    status = know_contents(follower);
+    if (status != STATUS_OK)
+        return status;
     if (segment->end_lsn <= follower->from) {
         follower->offset = judged->end_offset;
         follower->end_lsn = segment->end_lsn;
@@ -167,40 +194,79 @@ static void pass(struct follower *follower, const struct batch_header *header)
     follower->lost_ns = 0;
 }
 
-/* The cursor over the batch at the follower's offset, which is passed. NULL bytes: unreadable. */
+/* The batch at the follower's offset, which is passed. False: unreadable. */
 static bool give(struct follower *follower, const struct batch_header *header, uint64_t most,
-                 struct batch_cursor *batch)
+                 struct pack *pack)
 {
     const uint8_t *bytes =
         bytes_at(follower, &follower->here, follower->offset, header->bytes, most);
     if (!bytes)
         return false;
-    batch_walk(batch, bytes, header, follower->record_seed);
+    pack_batch(pack, bytes, header, follower->record_seed);
     pass(follower, header);
     return true;
 }
 
-/* The next judged batch; AGAIN: there are no more. */
-static enum status next_judged(struct follower *follower, struct batch_cursor *batch)
+/* The next stretch of the compacted segment that the follower is in; AGAIN: it was the last. */
+static enum status give_stretch(struct follower *follower, struct pack *pack)
+{
+    const struct contents *contents = &follower->here.contents;
+    const struct compact_place *map = contents->map + follower->entry;
+    uint32_t left = contents->header.count - follower->entry, count = 1;
+    uint64_t end = contents->header.back;
+    if (left == 0) {
+        follower->sequence = contents->header.hint.last_sequence;
+        follower->crc = contents->header.hint.last_crc;
+        follower->end_lsn = contents->header.hint.end_lsn;
+        return STATUS_AGAIN;
+    }
+    uint64_t start = (uint64_t)map[0].offset * RECORD_ALIGN;
+    while (count < left && (uint64_t)map[count].offset * RECORD_ALIGN - start <= READ_AHEAD_BYTES)
+        count++;
+    if (count < left)
+        end = (uint64_t)map[count].offset * RECORD_ALIGN;
+    const uint8_t *bytes =
+        bytes_at(follower, &follower->here, start, (uint32_t)(end - start), end - start);
+    if (!bytes)
+        return STATUS_IO;
+    pack_stretch(pack, follower->here.number, map, count, span_of(bytes, end - start),
+                 follower->record_seed);
+    follower->entry += count;
+    return STATUS_OK;
+}
+
+/* The next judged batch of the plain segment that the follower is in; AGAIN: it was the last. */
+static enum status give_judged(struct follower *follower, struct pack *pack)
 {
     struct batch_header header;
+    uint64_t end = judged_end(follower);
+    for (; follower->offset < end; follower->offset += MEDIUM_BLOCK_BYTES) {
+        uint64_t most = end - follower->offset;
+        bool good = header_at(follower, &follower->here, follower->offset, most, &header);
+        bool next = good && continues_chain(follower, &header);
+        if ((next || (good && is_judged_good(follower, &header))) &&
+            give(follower, &header, most, pack))
+            return STATUS_OK;
+        if (!next && follower->end_lsn >= follower->judged->segments[follower->index].end_lsn)
+            break;
+    }
+    return STATUS_AGAIN;
+}
+
+/* The next of the judged part; AGAIN: there is no more. */
+static enum status next_judged(struct follower *follower, struct pack *pack)
+{
     while (!is_behind_judged(follower)) {
-        uint64_t end = judged_end(follower);
-        for (; follower->offset < end; follower->offset += MEDIUM_BLOCK_BYTES) {
-            uint64_t most = end - follower->offset;
-            bool good = header_at(follower, &follower->here, follower->offset, most, &header);
-            bool next = good && continues_chain(follower, &header);
-            if ((next || (good && is_judged_good(follower, &header))) &&
-                give(follower, &header, most, batch))
-                return STATUS_OK;
-            if (!next && follower->end_lsn >= follower->judged->segments[follower->index].end_lsn)
-                break;
-        }
+        enum status status = contents_are_compact(&follower->here.contents)
+                                 ? give_stretch(follower, pack)
+                                 : give_judged(follower, pack);
+        if (status != STATUS_AGAIN)
+            return status;
         if (follower->index == follower->judged->end) {
             become_live(follower);
             return STATUS_AGAIN;
         }
-        enum status status = enter_judged(follower, follower->index + 1);
+        status = enter_judged(follower, follower->index + 1);
         if (status != STATUS_OK)
             return status;
     }
@@ -308,7 +374,8 @@ static enum elsewhere look_elsewhere(struct follower *follower, const struct bat
         return ELSEWHERE_MOVED;
     }
     bool strange = good ? header.first_lsn >= follower->end_lsn
-                        : is_written(follower, &segment, SEGMENT_FIRST_BATCH);
+                        : contents_are_compact(&segment.contents) ||
+                              is_written(follower, &segment, SEGMENT_FIRST_BATCH);
     segment_leave(follower, &segment);
     return strange && !here ? ELSEWHERE_STRANGE : ELSEWHERE_NOTHING;
 }
@@ -350,7 +417,7 @@ static enum status make_sure(struct follower *follower, const struct batch_heade
     return STATUS_OK;
 }
 
-static enum status next_live(struct follower *follower, uint64_t now_ns, struct batch_cursor *batch)
+static enum status next_live(struct follower *follower, uint64_t now_ns, struct pack *pack)
 {
     struct batch_header header;
     for (;;) {
@@ -361,7 +428,7 @@ static enum status next_live(struct follower *follower, uint64_t now_ns, struct 
             (header.sequence <= follower->durable_upto || is_vouched(follower, &header, &last))) {
             if (!is_whole(follower, &header))
                 return seems_lost(follower, true, now_ns);
-            return give(follower, &header, 0, batch) ? STATUS_OK : STATUS_IO;
+            return give(follower, &header, 0, pack) ? STATUS_OK : STATUS_IO;
         }
         bool strange = !found && is_written(follower, &follower->here, follower->offset);
         enum elsewhere elsewhere = look_elsewhere(follower, found ? &header : NULL);
@@ -375,10 +442,10 @@ static enum status next_live(struct follower *follower, uint64_t now_ns, struct 
     }
 }
 
-enum status follower_next(struct follower *follower, uint64_t now_ns, struct batch_cursor *batch)
+enum status follower_next(struct follower *follower, uint64_t now_ns, struct pack *pack)
 {
-    enum status status = next_judged(follower, batch);
-    return status == STATUS_AGAIN ? next_live(follower, now_ns, batch) : status;
+    enum status status = next_judged(follower, pack);
+    return status == STATUS_AGAIN ? next_live(follower, now_ns, pack) : status;
 }
 
 bool follower_is_fresh(const struct follower *follower, uint64_t lsn)

@@ -8,6 +8,7 @@
 #ifndef STORAGE_FOLLOWER_H
 #define STORAGE_FOLLOWER_H
 
+#include "storage/pack.h"
 #include "storage/recover.h"
 
 #define FOLLOWER_STILL_NS (100 * 1000000ull) /* so long the last batch must be the last */
@@ -25,6 +26,7 @@ struct follower_segment { /* open for reading */
     struct medium_object *object;
     uint32_t number;
     uint64_t epoch, bytes;
+    struct contents contents; /* of a judged one that is compacted */
 };
 
 struct follower {
@@ -41,6 +43,7 @@ struct follower {
     bool waits;     /* there is more, but not yet known to be durable */
     uint32_t index; /* of the judged segment it is in; judged->count: behind them all */
     struct follower_segment here;
+    uint32_t entry; /* of its map, when it is compacted: the next to give */
     uint64_t offset, sequence, end_lsn;
     uint32_t crc;
     uint32_t next_number; /* of the next segment, when numbers are missing; 0: not known */
@@ -60,10 +63,9 @@ bool follower_is_fresh(const struct follower *follower, uint64_t lsn);
 /* The medium has a segment of the log with this number. */
 void follower_listed(struct follower *follower, uint32_t number);
 
-/* The next durable batch, whose good records the cursor gives until the next call for any follower
- * of the window. AGAIN: none now. ABSENT: a segment is gone; CORRUPT: the log goes on elsewhere:
- * for both judge it anew. IO. */
-enum status follower_next(struct follower *follower, uint64_t now_ns,
-                          struct batch_cursor *batch) MUST_CHECK;
+/* The next durable batch, or stretch of a compacted segment, whose good records the pack gives
+ * until the next call for any follower of the window. AGAIN: none now. ABSENT: a segment is gone;
+ * CORRUPT: the log goes on elsewhere: for both judge it anew. IO. */
+enum status follower_next(struct follower *follower, uint64_t now_ns, struct pack *pack) MUST_CHECK;
 
 #endif

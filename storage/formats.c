@@ -43,11 +43,12 @@ static void visit(void *context, struct medium_name name, uint64_t bytes)
                                SEGMENT_NEWER
                          : hint_is_newer(formats->block, formats->store);
     if (newer && formats->status == STATUS_OK)
-        formats->status = fault_set(
-            formats->fault, STATUS_NEWER,
-            "log %" PRIu32 ", %s %08" PRIu32
-            ": its format is newer than %u, the newest that this program knows",
-            name.shard, segment ? "segment" : "the hint of segment", name.number, STORE_FORMAT);
+        formats->status =
+            fault_set(formats->fault, STATUS_NEWER,
+                      "log %" PRIu32 ", %s %08" PRIu32
+                      ": its format is newer than %u, the newest that this program knows",
+                      name.shard, segment ? "segment" : "the hint of segment", name.number,
+                      segment ? STORE_FORMAT_COMPACT : STORE_FORMAT);
 }
 
 enum status formats_check(struct medium *medium, const uint8_t store[16], struct fault *fault)

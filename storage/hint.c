@@ -16,11 +16,13 @@ void hint_init(struct hint *hint, const uint8_t store[16], uint32_t shard, uint3
                uint64_t epoch)
 {
     *hint = (struct hint){.size = HINT_HEADER_BYTES,
+                          .first_number = UINT64_MAX,
                           .header = {.format = STORE_FORMAT,
                                      .shard = shard,
                                      .segment = segment,
                                      .epoch = epoch,
-                                     .first_sequence = 1}};
+                                     .first_sequence = 1,
+                                     .reach = segment}};
     memcpy(hint->header.magic, hint_magic, sizeof(hint->header.magic));
     memcpy(hint->header.store, store, sizeof(hint->header.store));
 }
@@ -77,6 +79,8 @@ static void hint_begin(struct hint *hint, const struct record *record, uint32_t 
         .slot = slot,
         .record_bytes = record->header.record_bytes,
     };
+    if (record->header.chunk_count > 0 && record_chunk(record, 0).segment < hint->header.reach)
+        hint->header.reach = record_chunk(record, 0).segment;
     hint->entry = hint->size;
     hint_add(hint, &entry, sizeof(entry), 8);
 }
@@ -88,6 +92,8 @@ static struct hint_entry *hint_current(struct hint *hint)
 
 void hint_message_begin(struct hint *hint, const struct record *record, uint32_t slot)
 {
+    if (hint->first_number == UINT64_MAX)
+        hint->first_number = record->header.lsn - record->header.back;
     hint_begin(hint, record, slot, HINT_MESSAGE);
 }
 
@@ -124,6 +130,12 @@ static void hint_delete(struct hint *hint, const struct record *record, uint32_t
     hint_current(hint)->bytes = (uint32_t)(hint->size - hint->entry);
 }
 
+void hint_copy(struct hint *hint, const struct hint_entry *entry, struct span content)
+{
+    hint_add(hint, entry, sizeof(*entry), 8);
+    hint_add(hint, content.data, content.size, 8);
+}
+
 void hint_record(struct hint *hint, const struct record *record, uint32_t slot,
                  struct link_names *names)
 {
@@ -158,11 +170,19 @@ static uint32_t header_checksum(const struct hint_header *header)
     return crc32c(0, (const uint8_t *)header + start, sizeof(*header) - start);
 }
 
+uint32_t hint_early(const struct hint *hint)
+{
+    uint64_t first_lsn = hint->header.first_lsn;
+    return hint->first_number < first_lsn ? (uint32_t)(first_lsn - hint->first_number) : 0;
+}
+
 struct span hint_seal(struct hint *hint)
 {
     hint_add(hint, NULL, 0, 1);
     INVARIANT(!hint->failed);
     struct span body = hint_body(hint);
+    if (hint->first_number != UINT64_MAX)
+        hint->header.early = hint_early(hint);
     hint->header.body_bytes = body.size;
     hint->header.body_crc = crc32c(0, body.data, body.size);
     hint->header.header_crc = header_checksum(&hint->header);

@@ -32,7 +32,10 @@ struct hint_header { /* on disk; entries follow */
     uint64_t first_lsn, end_lsn;            /* end: of the record that would come next */
     uint64_t end_offset;                    /* where the next batch would be */
     uint64_t record_bytes;                  /* of all records */
-    uint64_t zero[2];
+    uint32_t reach; /* the first segment with chunks of its messages, at most its own number; 0:
+                       written before that was told, and `early` */
+    uint32_t early; /* how far before first_lsn the number of its first message is */
+    uint32_t zero[2];
 };
 static_assert(sizeof(struct hint_header) == HINT_HEADER_BYTES, "the hint's header on disk");
 
@@ -60,8 +63,9 @@ struct hint { /* under construction: grows in place */
     uint8_t *bytes;
     size_t size, capacity;
     struct hint_header header;
-    size_t entry; /* of the message whose links are being added */
-    bool failed;  /* no memory: incomplete, not to be used */
+    uint64_t first_number; /* of its messages; UINT64_MAX: none yet */
+    size_t entry;          /* of the message whose links are being added */
+    bool failed;           /* no memory: incomplete, not to be used */
 };
 
 /* An empty hint of a segment that begins with the next batch. */
@@ -78,8 +82,13 @@ void hint_message_end(struct hint *hint);
 void hint_record(struct hint *hint, const struct record *record, uint32_t slot,
                  struct link_names *names);
 
+/* What header.early must be when header.first_lsn is known. */
+uint32_t hint_early(const struct hint *hint);
 /* Seals the bytes for publishing: they stay the hint's. */
 struct span hint_seal(struct hint *hint);
+
+/* Adds an entry of another segment's hint as it is. */
+void hint_copy(struct hint *hint, const struct hint_entry *entry, struct span content);
 
 /* The header of a hint of `size` bytes that belongs to this segment, from its first bytes alone:
  * what the body says has not been checked. */

@@ -12,7 +12,8 @@
 #include <assert.h>
 #include <stdint.h>
 
-#define STORE_FORMAT 1u /* of everything on disk; a newer one is refused */
+#define STORE_FORMAT 1u         /* of everything on disk but: */
+#define STORE_FORMAT_COMPACT 2u /* a compacted segment. Anything newer is refused */
 #define STORE_IDENTITY_BYTES 64u
 
 struct identity {

@@ -7,8 +7,8 @@
  * all, durably where the implementation has something durable. What keys and values mean is not its
  * business but that of storage/index_key.h.
  *
- * Threading: any thread, any number at once; one run at a time. The caller makes it, hands it to
- * store_open and closes it after store_close. */
+ * Threading: any thread, any number at once; one run at a time. The store opens the one on
+ * disk; any other the caller makes, hands to store_open and closes after store_close. */
 #ifndef STORAGE_INDEX_H
 #define STORAGE_INDEX_H
 

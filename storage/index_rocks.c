@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 enum {
@@ -18,7 +19,9 @@ enum {
     BLOCK_BYTES = 8 << 10,
     BLOOM_BITS = 10,
     RUNS_MERGED_FROM = 8, /* so many files that overlap are made fewer */
-    READ_TRIES = 5,       /* a writer may remove a file that a reader is about to open */
+    ROOM_BYTES = 4 << 20,
+    ROOM_FILES = 16, /* to be made */
+    READ_TRIES = 5,  /* a writer may remove a file that a reader is about to open */
 };
 
 struct index_rocks {
@@ -35,6 +38,7 @@ struct index_rocks {
     rocksdb_t *db;
     rocksdb_sstfilewriter_t *writer;
     uint64_t changes; /* in the run being written */
+    bool merging;     /* of runs, in the background */
     enum status failure;
 };
 
@@ -68,6 +72,48 @@ static enum status settle_error(struct index_rocks *rocks, const char *doing, ch
             close(mark);
     }
     return status;
+}
+
+/* ---- room ---- */
+
+static uint64_t folder_bytes(const char *folder)
+{
+    uint64_t bytes = 0;
+    struct stat file;
+    DIR *directory = opendir(folder);
+    for (struct dirent *entry = directory ? readdir(directory) : NULL; entry;
+         entry = readdir(directory))
+        if (fstatat(dirfd(directory), entry->d_name, &file, 0) == 0 && S_ISREG(file.st_mode))
+            bytes += (uint64_t)file.st_size;
+    if (directory)
+        closedir(directory);
+    return bytes;
+}
+
+/* Whether all of it can be written anew beside the old, as a merge of runs may do, and more.
+ * RocksDB does not take it well when a disk fills while it writes, so it is not let come to that.
+ */
+static bool has_room(const char *folder)
+{
+    struct statvfs disk;
+    if (statvfs(folder, &disk) < 0)
+        return false;
+    uint64_t bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
+    return bytes >= ROOM_BYTES + 2 * folder_bytes(folder) &&
+           (disk.f_files == 0 || disk.f_favail >= ROOM_FILES);
+}
+
+/* Merging goes on only while there is room. */
+static void allow_merging(struct index_rocks *rocks, bool allowed)
+{
+    const char *const keys[] = {"disable_auto_compactions"};
+    const char *const values[] = {allowed ? "false" : "true"};
+    char *error = NULL;
+    if (rocks->merging == allowed)
+        return;
+    rocks->merging = allowed;
+    rocksdb_set_options(rocks->db, 1, keys, values, &error);
+    (void)settle_error(rocks, "changing options", error);
 }
 
 /* ---- reading ---- */
@@ -129,6 +175,10 @@ static enum status rocks_begin(struct index *index)
     struct index_rocks *rocks = rocks_of(index);
     char *error = NULL;
     INVARIANT(!rocks->writer && !index->read_only);
+    bool room = has_room(rocks->folder);
+    allow_merging(rocks, room);
+    if (!room)
+        return STATUS_FULL;
     rocks->failure = STATUS_OK;
     rocks->changes = 0;
     rocks->writer = rocksdb_sstfilewriter_create(rocks->env, rocks->options);
@@ -245,8 +295,9 @@ static void set_options(struct index_rocks *rocks)
     rocksdb_options_set_prefix_extractor(
         options, rocksdb_slicetransform_create_fixed_prefix(INDEX_PREFIX_BYTES));
     rocksdb_options_set_compression(options, rocksdb_lz4_compression);
-    rocksdb_options_set_write_buffer_size(options, 1 << 20); /* not used */
-    rocksdb_options_set_info_log_level(options, 2);          /* warnings */
+    rocksdb_options_set_write_buffer_size(options, 64 << 10); /* not used, but room is made */
+    rocksdb_options_set_manifest_preallocation_size(options, 64 << 10);
+    rocksdb_options_set_info_log_level(options, 2); /* warnings */
     rocksdb_options_set_max_log_file_size(options, 1 << 20);
     rocksdb_options_set_keep_log_file_num(options, 2);
     rocksdb_options_set_stats_dump_period_sec(options, 0);
@@ -278,6 +329,9 @@ static void close_db(struct index_rocks *rocks)
 static enum status open_db(struct index_rocks *rocks)
 {
     char *error = NULL;
+    if (!rocks->index.read_only && !has_room(rocks->folder))
+        return STATUS_FULL;
+    rocks->merging = true;
     for (int tries = 0; tries < READ_TRIES; tries++) {
         if (error)
             rocksdb_free(error);
@@ -394,6 +448,11 @@ struct index *index_rocks_open(const char *directory, bool read_only)
     if (!rocks)
         return NULL;
     rocks->index = (struct index){.calls = &rocks_calls, .read_only = read_only};
+    if (!read_only && !has_room(directory)) {
+        log_warning("index: %s: done without, in memory", status_text(STATUS_FULL));
+        free(rocks);
+        return NULL;
+    }
     if (!name_files(rocks, directory) || (read_only && access(rocks->folder, F_OK) != 0)) {
         if (rocks->notes[0])
             (void)rmdir(rocks->notes);

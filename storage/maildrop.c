@@ -133,7 +133,8 @@ static void mailbox_read(struct job *job)
                   log->shard, status_text(opening->status));
         give_lock(&log->locks, opening->lock);
     }
-    log->events.opened(log->events.context, opening->cookie, opening->status, maildrop);
+    if (!retain_opened(log, opening->cookie, opening->status, maildrop))
+        log->events.opened(log->events.context, opening->cookie, opening->status, maildrop);
     drop_opening(job);
 }
 

@@ -55,6 +55,20 @@ int64_t medium_adopt_wait(struct medium *m, uint32_t shard, uint32_t number)
     return waiting_end(m, &waiting);
 }
 
+int64_t medium_begin_rewrite_wait(struct medium *m, uint32_t shard, uint64_t bytes)
+{
+    struct waiting waiting = {.op.done = waiting_done};
+    m->calls->begin_rewrite(m, shard, bytes, &waiting.op);
+    return waiting_end(m, &waiting);
+}
+
+int64_t medium_replace_wait(struct medium *m, uint32_t shard, uint32_t number)
+{
+    struct waiting waiting = {.op.done = waiting_done};
+    m->calls->replace(m, shard, number, &waiting.op);
+    return waiting_end(m, &waiting);
+}
+
 int64_t medium_publish_wait(struct medium *m, struct medium_name name, const void *bytes,
                             uint32_t size)
 {

@@ -30,6 +30,7 @@ enum medium_kind {
     MEDIUM_HINT,    /* what a sealed segment holds, derived; same number as its segment */
     MEDIUM_SPARE,   /* a segment prepared ahead of need; number 0; becomes a segment by medium_adopt
                      */
+    MEDIUM_REWRITE, /* a segment's new form being written; number 0; takes its place by replace */
 };
 
 struct medium_name {
@@ -85,6 +86,13 @@ struct medium_calls {
     void (*prepare)(struct medium *medium, uint32_t shard, uint64_t bytes, struct medium_op *op);
     /* Renames the shard's spare to segment `number`, durably. */
     void (*adopt)(struct medium *medium, uint32_t shard, uint32_t number, struct medium_op *op);
+    /* Makes (or empties) the shard's rewrite, `bytes` long, to be written all over. */
+    void (*begin_rewrite)(struct medium *medium, uint32_t shard, uint64_t bytes,
+                          struct medium_op *op);
+    /* The shard's rewrite takes the place of segment `number`, atomically and durably; objects open
+     * on the old one stay readable until closed. What was written to the rewrite is durable
+     * already. -ENOENT: there is none, or no such segment. */
+    void (*replace)(struct medium *medium, uint32_t shard, uint32_t number, struct medium_op *op);
     /* Creates or atomically replaces a whole object (STORE, HINT): readers see the old or the new.
      */
     void (*publish)(struct medium *medium, struct medium_name name, const void *bytes,
@@ -122,6 +130,8 @@ int64_t medium_write_wait(struct medium *m, struct medium_object *object, const 
 int64_t medium_sync_wait(struct medium *m, struct medium_object *object);
 int64_t medium_prepare_wait(struct medium *m, uint32_t shard, uint64_t bytes);
 int64_t medium_adopt_wait(struct medium *m, uint32_t shard, uint32_t number);
+int64_t medium_begin_rewrite_wait(struct medium *m, uint32_t shard, uint64_t bytes);
+int64_t medium_replace_wait(struct medium *m, uint32_t shard, uint32_t number);
 int64_t medium_publish_wait(struct medium *m, struct medium_name name, const void *bytes,
                             uint32_t size);
 int64_t medium_remove_wait(struct medium *m, struct medium_name name);

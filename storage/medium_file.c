@@ -7,14 +7,12 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 /* Reading and writing go through different descriptors, since O_DIRECT belongs to the descriptor.
@@ -217,6 +215,22 @@ static void file_adopt(struct medium *medium, uint32_t shard, uint32_t number, s
     file_jobs_start(&file_of(medium)->jobs, FILE_ADOPT, name, NULL, 0, op);
 }
 
+static void file_begin_rewrite(struct medium *medium, uint32_t shard, uint64_t bytes,
+                               struct medium_op *op)
+{
+    INVARIANT(bytes > 0 && bytes % MEDIUM_BLOCK_BYTES == 0);
+    struct medium_name name = {.kind = MEDIUM_REWRITE, .shard = shard};
+    file_jobs_start(&file_of(medium)->jobs, FILE_BEGIN_REWRITE, name, NULL, bytes, op);
+}
+
+static void file_replace(struct medium *medium, uint32_t shard, uint32_t number,
+                         struct medium_op *op)
+{
+    INVARIANT(number > 0);
+    struct medium_name name = {.kind = MEDIUM_SEGMENT, .shard = shard, .number = number};
+    file_jobs_start(&file_of(medium)->jobs, FILE_REPLACE, name, NULL, 0, op);
+}
+
 static void file_publish(struct medium *medium, struct medium_name name, const void *bytes,
                          uint32_t size, struct medium_op *op)
 {
@@ -397,6 +411,8 @@ static const struct medium_calls file_calls = {
     .sync = file_sync,
     .prepare = file_prepare,
     .adopt = file_adopt,
+    .begin_rewrite = file_begin_rewrite,
+    .replace = file_replace,
     .publish = file_publish,
     .remove = file_remove,
     .poll = file_poll,
@@ -442,19 +458,6 @@ static enum status directory_open(const char *directory, bool create, int *root,
     return STATUS_OK;
 }
 
-/* tmpfs takes the flag on newer kernels, but has no device to write to directly. */
-static bool directory_has_direct(int root)
-{
-    struct statfs about;
-    if (fstatfs(root, &about) == 0 && about.f_type == TMPFS_MAGIC)
-        return false;
-    int probe = openat(root, ".", O_TMPFILE | O_DIRECT | O_RDWR | O_CLOEXEC, 0600);
-    if (probe < 0)
-        return false;
-    close(probe);
-    return true;
-}
-
 enum status medium_file_open(struct medium **medium, struct ring *ring, const char *directory,
                              const struct medium_file_options *options, struct fault *fault)
 {
@@ -464,7 +467,7 @@ enum status medium_file_open(struct medium **medium, struct ring *ring, const ch
         return status;
     size_t name_bytes = strlen(directory) + 1;
     struct medium_file *file = calloc(1, sizeof *file + name_bytes);
-    bool direct = directory_has_direct(root);
+    bool direct = file_directory_has_direct(root);
     if (!file || file_jobs_init(&file->jobs, ring, root, direct) != STATUS_OK) {
         free(file);
         close(root);

@@ -169,6 +169,30 @@ static void sim_adopt(struct medium *medium, uint32_t shard, uint32_t number, st
                             .name = {.kind = MEDIUM_SEGMENT, .shard = shard, .number = number}});
 }
 
+static void sim_begin_rewrite(struct medium *medium, uint32_t shard, uint64_t bytes,
+                              struct medium_op *op)
+{
+    INVARIANT(bytes > 0 && bytes % MEDIUM_BLOCK_BYTES == 0);
+    sim_disk_start(disk_of(medium),
+                   &(struct sim_event){.owner = medium,
+                                       .op = op,
+                                       .action = SIM_PREPARE,
+                                       .name = {.kind = MEDIUM_REWRITE, .shard = shard},
+                                       .size = bytes});
+}
+
+static void sim_replace(struct medium *medium, uint32_t shard, uint32_t number,
+                        struct medium_op *op)
+{
+    INVARIANT(number > 0);
+    sim_disk_start(
+        disk_of(medium),
+        &(struct sim_event){.owner = medium,
+                            .op = op,
+                            .action = SIM_REPLACE,
+                            .name = {.kind = MEDIUM_SEGMENT, .shard = shard, .number = number}});
+}
+
 static void sim_publish(struct medium *medium, struct medium_name name, const void *bytes,
                         uint32_t size, struct medium_op *op)
 {
@@ -228,6 +252,8 @@ static const struct medium_calls sim_calls = {
     .sync = sim_sync,
     .prepare = sim_prepare,
     .adopt = sim_adopt,
+    .begin_rewrite = sim_begin_rewrite,
+    .replace = sim_replace,
     .publish = sim_publish,
     .remove = sim_remove,
     .poll = sim_poll,

@@ -22,9 +22,10 @@ void owner_deinit(struct owner *owner)
     free(owner->seen);
 }
 
-enum status owner_start(struct owner *owner, uint32_t logs, const uint64_t *ends)
+enum status owner_start(struct owner *owner, uint32_t logs, const uint64_t *ends,
+                        const uint64_t *covered)
 {
-    owner->seen = calloc((size_t)logs * 5, sizeof(uint64_t));
+    owner->seen = calloc((size_t)logs * 6, sizeof(uint64_t));
     if (!owner->seen)
         return STATUS_SYSTEM;
     owner->logs = logs;
@@ -32,6 +33,8 @@ enum status owner_start(struct owner *owner, uint32_t logs, const uint64_t *ends
     owner->looked = owner->given + logs;
     owner->deleted = owner->looked + logs;
     owner->frozen_upto = owner->deleted + logs;
+    owner->covered = owner->frozen_upto + logs;
+    memcpy(owner->covered, covered, logs * sizeof(*covered));
     memcpy(owner->seen, ends, logs * sizeof(*ends));
     memcpy(owner->looked, ends, logs * sizeof(*ends));
     return STATUS_OK;
@@ -145,8 +148,17 @@ void owner_thaw(struct owner *owner)
     pthread_mutex_lock(&owner->lock);
     struct delta *frozen = owner->frozen;
     owner->frozen = NULL;
+    memcpy(owner->covered, owner->frozen_upto, owner->logs * sizeof(*owner->covered));
     pthread_mutex_unlock(&owner->lock);
     delta_deinit(frozen);
+}
+
+uint64_t owner_covers(struct owner *owner, uint32_t log)
+{
+    pthread_mutex_lock(&owner->lock);
+    uint64_t covered = log < owner->logs ? owner->covered[log] : 0;
+    pthread_mutex_unlock(&owner->lock);
+    return covered;
 }
 
 /* ---- looking ---- */

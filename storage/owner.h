@@ -36,13 +36,16 @@ struct owner {
     uint64_t *looked;      /* what the log had settled when the owner's last turn ended */
     uint64_t *deleted;     /* behind the last message that was deleted */
     uint64_t *frozen_upto; /* what is covered once the frozen delta is in the base */
+    uint64_t *covered;     /* what the base covers */
 };
 
 /* `tallies` follows what it gets and loses. */
 void owner_init(struct owner *owner, struct tallies *tallies);
 void owner_deinit(struct owner *owner);
-/* Everything below `ends` (by log) has been taken in by recovery. SYSTEM: no memory. */
-enum status owner_start(struct owner *owner, uint32_t logs, const uint64_t *ends) MUST_CHECK;
+/* Everything below `ends` (by log) has been taken in by recovery; the base covers what is below
+ * `covered`. SYSTEM: no memory. */
+enum status owner_start(struct owner *owner, uint32_t logs, const uint64_t *ends,
+                        const uint64_t *covered) MUST_CHECK;
 
 /* A link, given in order; one that was given before does nothing. */
 void owner_add(struct owner *owner, struct span name, uint64_t hash, const struct store_link *link);
@@ -71,6 +74,9 @@ bool owner_may_freeze(const struct owner *owner);
 void owner_freeze(struct owner *owner);
 /* It is in the base. */
 void owner_thaw(struct owner *owner);
+
+/* Up to what the base covers the log for this owner's mailboxes; any thread. */
+uint64_t owner_covers(struct owner *owner, uint32_t log);
 
 /* What the deltas say of one mailbox, copied. */
 struct glimpse {

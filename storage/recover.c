@@ -1,6 +1,7 @@
 #include "storage/recover.h"
 
 #include "base/invariant.h"
+#include "storage/examine.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,26 +19,20 @@ uint64_t recover_next_lsn(uint64_t end_lsn)
 const struct recovered recovered_none = {
     .next_lsn = 1, .tail = UINT32_MAX, .ready = UINT32_MAX, .end = UINT32_MAX};
 
-static void report(const struct recover *recover, bool damage, uint32_t shard, uint32_t segment,
-                   const char *what, uint64_t count)
-{
-    char line[200];
-    snprintf(line, sizeof(line), "log %" PRIu32 ", segment %08" PRIu32 ": %s (%" PRIu64 ")", shard,
-             segment, what, count);
-    recover->report(recover->context, damage, line);
-}
-
 /* ---- what is there ---- */
 
 struct inventory {
     struct recovered *logs;
     uint32_t count;
     bool failed;
+    bool rewrites[STORE_SHARDS_MAX]; /* begun and not ended */
 };
 
 static void visit(void *context, struct medium_name name, uint64_t bytes)
 {
     struct inventory *inventory = context;
+    if (name.kind == MEDIUM_REWRITE && name.shard < STORE_SHARDS_MAX)
+        inventory->rewrites[name.shard] = true;
     if (name.kind != MEDIUM_SEGMENT || name.shard >= STORE_SHARDS_MAX)
         return;
     struct recovered *log = &inventory->logs[name.shard];
@@ -68,146 +63,6 @@ void recovered_deinit(struct recovered *log)
     *log = (struct recovered){.count = 0};
 }
 
-/* ---- one segment ---- */
-
-/* What recovery holds of a segment until its log is judged. */
-struct work {
-    struct medium_object *object;
-    struct scan scan;
-    struct hint_header hint_header;
-    bool hinted;   /* by a published one that is good */
-    bool bad_hint; /* there is one, and it is not */
-    bool cut;      /* the segment is shorter than its hint says: what it lacks is damaged mail */
-};
-
-static struct medium_name name_of(enum medium_kind kind, uint32_t shard, uint32_t number)
-{
-    return (struct medium_name){.kind = kind, .shard = shard, .number = number};
-}
-
-/* The epoch without reading more than the header block. */
-static bool peek_epoch(struct recover *recover, struct medium_name name,
-                       struct medium_object *object, uint64_t *epoch)
-{
-    int64_t got = medium_read_wait(recover->medium, object, recover->window, MEDIUM_BLOCK_BYTES, 0);
-    return got == MEDIUM_BLOCK_BYTES &&
-           segment_header_check(recover->window, recover->store, name, epoch) == SEGMENT_GOOD;
-}
-
-/* The published hint if there is a good one, for free(); `bad`: there is another one. */
-static uint8_t *load_hint(struct recover *recover, struct medium_name segment, uint64_t epoch,
-                          struct hint_header *header, bool *bad)
-{
-    struct medium *medium = recover->medium;
-    struct medium_object *object;
-    struct medium_name name = name_of(MEDIUM_HINT, segment.shard, segment.number);
-    enum status status = medium->calls->open(medium, name, &object);
-    if (status != STATUS_OK) {
-        *bad = status != STATUS_ABSENT;
-        if (*bad)
-            report(recover, true, segment.shard, segment.number, "its hint can't be opened", 1);
-        return NULL;
-    }
-    uint64_t bytes = medium->calls->size(object);
-    uint8_t *hint = bytes >= HINT_HEADER_BYTES && bytes <= UINT32_MAX ? malloc(bytes) : NULL;
-    bool good = hint &&
-                medium_read_wait(medium, object, hint, (uint32_t)bytes, 0) == (int64_t)bytes &&
-                hint_parse(span_of(hint, bytes), recover->store, segment.shard, segment.number,
-                           epoch, header);
-    medium->calls->close(medium, object);
-    if (!good) {
-        report(recover, true, segment.shard, segment.number, "its hint fails the checks", bytes);
-        free(hint);
-        *bad = true;
-        return NULL;
-    }
-    return hint;
-}
-
-static bool is_wanted(const struct recover *recover, uint32_t shard, uint64_t end_lsn)
-{
-    return recover->rebuild && rebuild_wants(recover->rebuild, shard, end_lsn);
-}
-
-/* Whether there is a good hint; `bad`: there is another one. Its body is checked only if it will be
- * needed, and then read again: the hints of a whole log may be more than memory. */
-static bool check_hint(struct recover *recover, struct medium_name segment, uint64_t epoch,
-                       struct hint_header *header, bool *bad)
-{
-    struct medium *medium = recover->medium;
-    struct medium_object *object;
-    uint8_t bytes[HINT_HEADER_BYTES];
-    struct medium_name name = name_of(MEDIUM_HINT, segment.shard, segment.number);
-    bool good = false;
-    if (medium->calls->open(medium, name, &object) == STATUS_OK) {
-        good = medium_read_wait(medium, object, bytes, sizeof(bytes), 0) == sizeof(bytes) &&
-               hint_parse_header(span_of(bytes, sizeof(bytes)), medium->calls->size(object),
-                                 recover->store, segment.shard, segment.number, epoch, header);
-        medium->calls->close(medium, object);
-    }
-    if (good && !is_wanted(recover, segment.shard, header->end_lsn))
-        return true;
-    uint8_t *hint = load_hint(recover, segment, epoch, header, bad);
-    free(hint);
-    return hint != NULL;
-}
-
-static enum status scan_work(struct recover *recover, struct work *work, struct medium_name name,
-                             bool after_close)
-{
-    work->scan = (struct scan){
-        .medium = recover->medium,
-        .object = work->object,
-        .name = name,
-        .store = recover->store,
-        .record_seed = recover->record_seed,
-        .names = &recover->names,
-        .window = recover->window,
-        .thorough = recover->thorough,
-        .after_close = after_close,
-        .record = recover->record,
-        .context = recover->context,
-    };
-    return scan_segment(&work->scan);
-}
-
-static enum status examine(struct recover *recover, uint32_t shard,
-                           struct recovered_segment *segment, struct work *work, bool after_close,
-                           struct fault *fault)
-{
-    struct medium *medium = recover->medium;
-    struct medium_name name = name_of(MEDIUM_SEGMENT, shard, segment->number);
-    enum status status = medium->calls->open(medium, name, &work->object);
-    if (status == STATUS_ABSENT && !recover->repair)
-        return STATUS_OK; /* a writer has removed it meanwhile */
-    if (status != STATUS_OK)
-        return fault_set(fault, status, "log %" PRIu32 ", segment %08" PRIu32 ": %s", shard,
-                         segment->number, status_text(status));
-    segment->bytes = medium->calls->size(work->object);
-    segment->good = peek_epoch(recover, name, work->object, &segment->epoch);
-    if (recover->use_hints && segment->good)
-        work->hinted =
-            check_hint(recover, name, segment->epoch, &work->hint_header, &work->bad_hint);
-    if (work->hinted) {
-        work->cut = work->hint_header.end_offset > segment->bytes;
-        if (work->cut)
-            report(recover, true, shard, segment->number, "it is shorter than its hint says",
-                   segment->bytes);
-        segment->hinted = true;
-        segment->record_bytes = work->hint_header.record_bytes;
-        segment->first_lsn = work->hint_header.first_lsn;
-        segment->end_lsn = work->hint_header.end_lsn;
-        return STATUS_OK;
-    }
-    status = scan_work(recover, work, name, after_close);
-    segment->epoch = work->scan.epoch;
-    segment->good = work->scan.check == SEGMENT_GOOD;
-    if (status != STATUS_OK)
-        return fault_set(fault, status, "log %" PRIu32 ", segment %08" PRIu32 ": %s", shard,
-                         segment->number, status_text(status));
-    return STATUS_OK;
-}
-
 /* ---- one log ---- */
 
 /* The hint's header as a scan that counts has it; drops what does not count. */
@@ -233,8 +88,12 @@ static void complete_hint(struct scan *scan, struct recovered_segment *segment)
         header->end_offset = batch->offset + batch->header.bytes;
         header->record_bytes += batch->record_bytes;
     }
+    segment->first_sequence = header->first_sequence;
+    segment->last_sequence = header->last_sequence;
     segment->first_lsn = header->first_lsn;
     segment->end_lsn = header->end_lsn;
+    segment->reach = header->reach;
+    segment->early = hint_early(&scan->hint);
     segment->record_bytes = header->record_bytes;
 }
 
@@ -248,15 +107,31 @@ static void tell_dropped(const struct recover *recover, const struct scan *scan)
     }
 }
 
-static void compare_hint(struct recover *recover, uint32_t shard,
-                         const struct recovered_segment *segment, struct work *work)
+/* Its own hint must say what its records say, unless some of those are damaged. */
+static enum status compare_own_hint(struct recover *recover, uint32_t shard,
+                                    const struct recovered_segment *segment, struct examined *work)
 {
-    struct medium_name name = name_of(MEDIUM_SEGMENT, shard, segment->number);
+    struct medium_name name = examine_name(MEDIUM_SEGMENT, shard, segment->number);
+    struct contents contents = examine_contents(recover, name, work, CONTENTS_ALL);
+    struct span body = hint_body(&work->scan.hint);
+    if (contents.status == STATUS_OK && work->scan.bad == 0 &&
+        !span_equal(span_from(contents.hint, HINT_HEADER_BYTES), body))
+        examine_report(recover, true, shard, segment->number, "its hint says something else",
+                       body.size);
+    contents_deinit(&contents);
+    return STATUS_OK;
+}
+
+static void compare_hint(struct recover *recover, uint32_t shard,
+                         const struct recovered_segment *segment, struct examined *work)
+{
+    struct medium_name name = examine_name(MEDIUM_SEGMENT, shard, segment->number);
     struct hint_header published;
-    uint8_t *bytes = load_hint(recover, name, segment->epoch, &published, &work->bad_hint);
+    uint8_t *bytes = examine_load_hint(recover, name, segment->epoch, &published, &work->bad_hint);
     struct span body = hint_body(&work->scan.hint);
     if (bytes && !span_equal(span_of(bytes + HINT_HEADER_BYTES, published.body_bytes), body))
-        report(recover, true, shard, segment->number, "its hint says something else", body.size);
+        examine_report(recover, true, shard, segment->number, "its hint says something else",
+                       body.size);
     free(bytes);
 }
 
@@ -264,16 +139,18 @@ static void report_segment(struct recover *recover, uint32_t shard, struct recov
                            const struct chain_segment *judged, uint32_t number)
 {
     if (judged->missing > 0)
-        report(recover, true, shard, number, "acknowledged batches are damaged", judged->missing);
+        examine_report(recover, true, shard, number, "acknowledged batches are damaged",
+                       judged->missing);
     if (judged->bad_records > 0)
-        report(recover, true, shard, number, "records fail their checksums", judged->bad_records);
+        examine_report(recover, true, shard, number, "records fail their checksums",
+                       judged->bad_records);
     bool bad_header = judged->scan->check == SEGMENT_BAD;
     if (bad_header)
-        report(recover, true, shard, number, "its header is damaged", 1);
+        examine_report(recover, true, shard, number, "its header is damaged", 1);
     if (judged->scan->cut)
-        report(recover, true, shard, number, "it is cut short", judged->scan->bytes);
+        examine_report(recover, true, shard, number, "it is cut short", judged->scan->bytes);
     if (judged->torn)
-        report(recover, false, shard, number, "a torn tail, never acknowledged", 1);
+        examine_report(recover, false, shard, number, "a torn tail, never acknowledged", 1);
     log->stats.corrupt_batches += judged->missing;
     log->stats.corrupt_records += judged->bad_records;
     log->stats.corrupt_segments += bad_header || judged->scan->cut;
@@ -281,27 +158,32 @@ static void report_segment(struct recover *recover, uint32_t shard, struct recov
 }
 
 static enum status absorb_hint(struct recover *recover, uint32_t shard,
-                               const struct recovered_segment *segment)
+                               const struct recovered_segment *segment, const struct examined *work)
 {
-    struct hint_header header;
+    struct medium_name name = examine_name(MEDIUM_SEGMENT, shard, segment->number);
+    struct contents contents = {.bytes = NULL};
+    struct hint_header header = work->hint_header;
     bool bad = false;
-    if (!is_wanted(recover, shard, segment->end_lsn))
+    if (!examine_wants(recover, shard, segment->end_lsn))
         return STATUS_OK;
-    uint8_t *hint = load_hint(recover, name_of(MEDIUM_SEGMENT, shard, segment->number),
-                              segment->epoch, &header, &bad);
-    if (!hint)
-        return STATUS_IO; /* it was good a moment ago */
-    rebuild_add(recover->rebuild, shard, segment->number,
-                span_of(hint + HINT_HEADER_BYTES, header.body_bytes));
-    free(hint);
-    return STATUS_OK;
+    if (segment->compact)
+        contents = examine_contents(recover, name, work, CONTENTS_ALL);
+    else
+        contents.bytes = examine_load_hint(recover, name, segment->epoch, &header, &bad);
+    bool good = contents.bytes && contents.status == STATUS_OK; /* it was a moment ago */
+    if (good)
+        rebuild_add(recover->rebuild, shard, segment->number,
+                    span_of(contents.bytes + HINT_HEADER_BYTES, header.body_bytes));
+    contents_deinit(&contents);
+    return good ? STATUS_OK : STATUS_IO;
 }
 
 /* Takes in what the judged segment says. */
 static enum status absorb(struct recover *recover, uint32_t shard, struct recovered *log,
-                          uint32_t index, const struct chain_segment *judged, struct work *work)
+                          uint32_t index, const struct chain_segment *judged, struct examined *work)
 {
     struct recovered_segment *segment = &log->segments[index];
+    segment->damaged = judged->bad_records > 0 || work->cut || (!judged->hint && judged->damaged);
     log->stats.segments++;
     log->stats.bytes += segment->bytes;
     log->stats.corrupt_hints += work->bad_hint;
@@ -309,7 +191,9 @@ static enum status absorb(struct recover *recover, uint32_t shard, struct recove
     if (work->hinted) {
         log->stats.hints++;
         report_segment(recover, shard, log, judged, segment->number);
-        return absorb_hint(recover, shard, segment);
+        if (!recover->use_hints)
+            return compare_own_hint(recover, shard, segment, work);
+        return absorb_hint(recover, shard, segment, work);
     }
     complete_hint(&work->scan, segment);
     tell_dropped(recover, &work->scan);
@@ -330,14 +214,14 @@ static void publish_hint(struct recover *recover, uint32_t shard, struct recover
     struct span bytes = hint_seal(&scan->hint);
     segment->hinted =
         bytes.size <= UINT32_MAX &&
-        medium_publish_wait(recover->medium, name_of(MEDIUM_HINT, shard, segment->number),
+        medium_publish_wait(recover->medium, examine_name(MEDIUM_HINT, shard, segment->number),
                             bytes.data, (uint32_t)bytes.size) >= 0;
 }
 
 /* Where the log goes on: behind its last batch if that segment is sound, in the empty segment made
  * ready before if there is one. */
 static void find_tail(struct recovered *log, const struct chain *chain,
-                      const struct chain_segment *judged, struct work *work)
+                      const struct chain_segment *judged, struct examined *work)
 {
     log->tail = log->ready = UINT32_MAX;
     uint32_t first_empty = chain->tail == UINT32_MAX ? 0 : chain->tail + 1;
@@ -372,12 +256,13 @@ static void remove_unborn(struct recover *recover, uint32_t shard, struct recove
             !has_counted(judged[i].scan) && judged[i].scan->check != SEGMENT_BAD &&
             judged[i].scan->unreadable == 0)
             (void)medium_remove_wait(recover->medium,
-                                     name_of(MEDIUM_SEGMENT, shard, log->segments[i].number));
+                                     examine_name(MEDIUM_SEGMENT, shard, log->segments[i].number));
     }
 }
 
 static enum status conclude(struct recover *recover, uint32_t shard, struct recovered *log,
-                            struct chain_segment *judged, struct work *work, struct fault *fault)
+                            struct chain_segment *judged, struct examined *work,
+                            struct fault *fault)
 {
     struct chain chain;
     chain_resolve(judged, log->count, &chain);
@@ -404,6 +289,8 @@ static enum status conclude(struct recover *recover, uint32_t shard, struct reco
     log->durable_upto = chain.durable_upto;
     log->next_lsn = chain.sequence == 0 ? 1 : recover_next_lsn(chain.end_lsn + lost);
     find_tail(log, &chain, judged, work);
+    if (shard >= recover->running)
+        log->ready = UINT32_MAX;
     if (!recover->repair)
         return STATUS_OK;
     for (uint32_t i = 0; i < log->count && i <= last; i++)
@@ -416,7 +303,7 @@ static enum status conclude(struct recover *recover, uint32_t shard, struct reco
 /* Seen beside a writer, what seems to be missing may have been written after its segment was
  * scanned, but before a later one was: from the last segment back, nothing can seem to be. */
 static enum status look_again(struct recover *recover, uint32_t shard, struct recovered *log,
-                              struct chain_segment *judged, struct work *work)
+                              struct chain_segment *judged, struct examined *work)
 {
     struct chain chain;
     bool missing = false;
@@ -424,11 +311,11 @@ static enum status look_again(struct recover *recover, uint32_t shard, struct re
     for (uint32_t i = 0; i < log->count; i++)
         missing = missing || judged[i].missing > 0;
     for (uint32_t i = log->count; missing && i > 0; i--) {
-        struct medium_name name = name_of(MEDIUM_SEGMENT, shard, log->segments[i - 1].number);
+        struct medium_name name = examine_name(MEDIUM_SEGMENT, shard, log->segments[i - 1].number);
         if (work[i - 1].hinted || !work[i - 1].object)
             continue;
         scan_deinit(&work[i - 1].scan);
-        enum status status = scan_work(recover, &work[i - 1], name, false);
+        enum status status = examine_scan(recover, &work[i - 1], name, false);
         if (status != STATUS_OK)
             return status;
     }
@@ -440,14 +327,14 @@ static enum status look_again(struct recover *recover, uint32_t shard, struct re
 static enum status recover_log(struct recover *recover, uint32_t shard, struct recovered *log,
                                struct fault *fault)
 {
-    struct work *work = calloc(log->count + 1, sizeof(*work));
+    struct examined *work = calloc(log->count + 1, sizeof(*work));
     struct chain_segment *judged = calloc(log->count + 1, sizeof(*judged));
     enum status status = work && judged ? STATUS_OK : STATUS_SYSTEM;
     bool after_close = false;
     if (log->count > 0)
         qsort(log->segments, log->count, sizeof(*log->segments), compare_segments);
     for (uint32_t i = 0; i < log->count && status == STATUS_OK; i++) {
-        status = examine(recover, shard, &log->segments[i], &work[i], after_close, fault);
+        status = examine_segment(recover, shard, &log->segments[i], &work[i], after_close, fault);
         const struct scan *scan = &work[i].scan;
         if (scan->count > 0)
             after_close = scan->batches[scan->count - 1].header.flags & BATCH_CLOSING;
@@ -477,6 +364,9 @@ enum status recover_logs(struct recover *recover, struct recovered *logs, uint32
         status = fault_set(fault, STATUS_SYSTEM, "out of memory");
     if (status != STATUS_OK)
         return status;
+    for (uint32_t shard = 0; shard < STORE_SHARDS_MAX && recover->repair; shard++)
+        if (inventory.rewrites[shard])
+            (void)medium_remove_wait(recover->medium, examine_name(MEDIUM_REWRITE, shard, 0));
     recover->window = malloc(SCAN_WINDOW_BYTES);
     status = link_names_init(&recover->names);
     if (status != STATUS_OK || !recover->window) {

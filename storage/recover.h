@@ -15,10 +15,18 @@
 struct recovered_segment {
     uint32_t number;
     bool hinted, good; /* good: the header says the epoch */
+    bool compact;
+    bool damaged;
+    uint32_t reach;   /* as in hint.h; 0: not known */
+    uint32_t early;   /* as in hint.h; at most UINT16_MAX, and that when it is not known */
+    uint32_t records; /* compact */
+    uint32_t generation;
+    uint64_t forgotten; /* as in compact.h */
     uint64_t epoch;
-    uint64_t bytes;              /* as allocated */
-    uint64_t first_lsn, end_lsn; /* of its records; equal: none */
-    uint64_t record_bytes;       /* of all of them */
+    uint64_t bytes;                         /* as allocated */
+    uint64_t first_lsn, end_lsn;            /* of its records; equal: none */
+    uint64_t first_sequence, last_sequence; /* of its batches */
+    uint64_t record_bytes;                  /* of all of them */
 };
 
 struct recovered {                      /* one log */
@@ -46,8 +54,9 @@ struct recover {
     const uint8_t *store; /* 16 bytes */
     uint32_t record_seed;
     bool use_hints;
-    bool thorough;           /* read all of every segment that is read */
-    bool repair;             /* write missing hints, remove segments that were never begun */
+    bool thorough;    /* read all of every segment that is read */
+    bool repair;      /* write missing hints, remove segments that were never begun */
+    uint32_t running; /* logs from this number on are not written: none has a segment ready */
     struct rebuild *rebuild; /* is given what counts, and asked what it needs; NULL: nobody is */
     /* One line per finding; damage: acknowledged data is lost, or a hint is wrong. */
     void (*report)(void *context, bool damage, const char *line);

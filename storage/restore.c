@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "storage/index_memory.h"
+#include "storage/index_rocks.h"
 #include "storage/store_log.h"
 
 #include <inttypes.h>
@@ -10,9 +11,11 @@
 struct restore {
     struct store *store;
     struct coverage coverage;
-    uint64_t ends[STORE_SHARDS_MAX]; /* of the logs: behind their last record */
-    uint32_t logs;                   /* on disk or of this run */
-    bool complete;                   /* the index has this store's identity */
+    uint64_t ends[STORE_SHARDS_MAX];    /* of the logs: behind their last record */
+    uint64_t covered[STORE_SHARDS_MAX]; /* by the base, for every mailbox */
+    bool made_anew;                     /* the base covers all there is */
+    uint32_t logs;                      /* on disk or of this run */
+    bool complete;                      /* the index has this store's identity */
     bool empty;
     enum status status; /* of the index */
 };
@@ -121,6 +124,19 @@ static bool is_ahead(const struct restore *restore)
     return false;
 }
 
+/* Deletions that it has not taken in yet have been forgotten since, because the index had them that
+ * forgot them (remains.h): it is one of an earlier time. */
+static bool is_behind(const struct restore *restore)
+{
+    for (uint32_t log = 0; restore->complete && log < STORE_SHARDS_MAX; log++) {
+        const struct recovered *found = &restore->store->logs[log];
+        for (uint32_t i = 0; i < found->count; i++)
+            if (found->segments[i].forgotten > coverage_lowest(&restore->coverage, log))
+                return true;
+    }
+    return false;
+}
+
 /* The base covers exactly the owners of this run. */
 static bool is_of_this_run(const struct restore *restore)
 {
@@ -135,12 +151,21 @@ static bool is_of_this_run(const struct restore *restore)
     return found == shards && restore->coverage.count == shards;
 }
 
+/* What the base covers for every mailbox: all there is when it has been made anew. */
+static void find_covered(struct restore *restore)
+{
+    for (uint32_t log = 0; log < STORE_SHARDS_MAX; log++)
+        restore->covered[log] =
+            restore->made_anew ? restore->ends[log] : coverage_lowest(&restore->coverage, log);
+}
+
 static enum status start_owners(struct restore *restore)
 {
     struct store *store = restore->store;
     enum status status = STATUS_OK;
+    find_covered(restore);
     for (uint32_t i = 0; i < store->options.shards && status == STATUS_OK; i++)
-        status = owner_start(&store->owners[i], restore->logs, restore->ends);
+        status = owner_start(&store->owners[i], restore->logs, restore->ends, restore->covered);
     for (uint32_t log = 0; log < STORE_SHARDS_MAX; log++)
         atomic_store(&store->settled[log], restore->ends[log]);
     return status;
@@ -165,6 +190,7 @@ static enum status replay(struct restore *restore, struct fault *fault)
         .record_seed = store->record_seed,
         .use_hints = true,
         .repair = store->mode == STORE_WRITE,
+        .running = store->options.shards,
         .rebuild = &rebuild,
         .report = tell,
         .context = store,
@@ -176,12 +202,14 @@ static enum status replay(struct restore *restore, struct fault *fault)
     }
     find_ends(restore);
     bool anew = !is_of_this_run(restore);
-    status = is_ahead(restore)
+    status = is_ahead(restore) || is_behind(restore)
                  ? STATUS_CORRUPT
                  : rebuild_finish(&rebuild, restore->logs, restore->ends, writable && anew);
     if (status == STATUS_FULL) {
         log_error("the index can't be written: %s; it stays in memory", status_text(status));
         status = STATUS_OK;
+    } else {
+        restore->made_anew = status == STATUS_OK && ((writable && anew) || rebuild.flushed);
     }
     rebuild_deinit(&rebuild);
     return status;
@@ -220,11 +248,25 @@ static void forget(struct restore *restore)
     restore->status = STATUS_OK;
 }
 
-static enum status use_private(struct store *store)
+static enum status use_memory(struct store *store)
 {
-    enum status status = index_memory_open(&store->private_index, false);
-    store->index = store->private_index;
+    if (store->own_index)
+        store->own_index->calls->close(store->own_index);
+    store->own_index = NULL;
+    enum status status = index_memory_open(&store->own_index, false);
+    store->index = store->own_index;
+    store->in_memory = true;
     return status;
+}
+
+static enum status find_index(struct store *store)
+{
+    const struct store_options *options = &store->options;
+    store->index = options->index;
+    if (!store->index && options->index_directory)
+        store->index = store->own_index =
+            index_rocks_open(options->index_directory, store->mode == STORE_READ);
+    return store->index ? STATUS_OK : use_memory(store);
 }
 
 enum status restore_store(struct store *store, struct fault *fault)
@@ -232,22 +274,21 @@ enum status restore_store(struct store *store, struct fault *fault)
     struct restore *restore = calloc(1, sizeof(*restore));
     struct fault found = {.status = STATUS_OK};
     enum status status = restore ? STATUS_OK : STATUS_SYSTEM;
-    store->index = store->options.index;
-    if (status == STATUS_OK && !store->index)
-        status = use_private(store);
+    if (status == STATUS_OK)
+        status = find_index(store);
     for (int tries = 0; status == STATUS_OK; tries++) {
         restore->store = store;
         forget(restore);
         status = attempt(restore, &found);
         if (status == STATUS_OK || status == STATUS_SYSTEM || found.status != STATUS_OK ||
-            store->private_index)
+            store->in_memory)
             break;
         log_warning("the index is %s: it is made anew from the logs",
                     status == STATUS_CORRUPT ? "not this store's, or damaged"
                                              : status_text(status));
         bool cleared = tries == 0 && !store->index->read_only &&
                        store->index->calls->clear(store->index) == STATUS_OK;
-        status = cleared ? STATUS_OK : use_private(store);
+        status = cleared ? STATUS_OK : use_memory(store);
     }
     if (restore)
         coverage_deinit(&restore->coverage);

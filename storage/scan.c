@@ -158,6 +158,57 @@ static enum status scan_batches(struct scan *scan)
     return STATUS_OK;
 }
 
+/* ---- compacted segments ---- */
+
+static void compact_record(struct scan *scan, const struct contents *contents, uint32_t index)
+{
+    const struct compact_place *place = &contents->map[index];
+    struct record record;
+    uint64_t offset = (uint64_t)place->offset * RECORD_ALIGN;
+    uint64_t end = index + 1 < contents->header.count
+                       ? (uint64_t)contents->map[index + 1].offset * RECORD_ALIGN
+                       : contents->header.back;
+    for (int i = 0; i < 2; i++) { /* what looks damaged is read again */
+        const uint8_t *bytes = window_at(scan, offset, (uint32_t)(end - offset));
+        if (bytes &&
+            record_check(span_of(bytes, end - offset), scan->record_seed, &record) == RECORD_GOOD) {
+            hint_record(&scan->hint, &record, place->slot, scan->names);
+            if (scan->record)
+                scan->record(scan->context, &record, scan->name.number, place->slot);
+            return;
+        }
+        scan->window_bytes = 0;
+    }
+    scan->bad++;
+}
+
+static enum status scan_compact(struct scan *scan, const struct contents *contents)
+{
+    scan->check = SEGMENT_COMPACT;
+    scan->epoch = contents->epoch;
+    scan->own = contents->header.hint;
+    scan->mended = contents->mended;
+    hint_init(&scan->hint, scan->store, scan->name.shard, scan->name.number, scan->epoch);
+    for (uint32_t i = 0; i < contents->header.count; i++)
+        compact_record(scan, contents, i);
+    return scan->hint.failed ? STATUS_SYSTEM : STATUS_OK;
+}
+
+/* A header block that is not a plain segment's may be one copy of a compacted one's. */
+static enum status look_for_compact(struct scan *scan, bool *found)
+{
+    struct contents contents = {.medium = scan->medium,
+                                .object = scan->object,
+                                .name = scan->name,
+                                .store = scan->store,
+                                .want = CONTENTS_ALL};
+    contents_load_wait(&contents);
+    *found = contents.status == STATUS_OK && contents_are_compact(&contents);
+    enum status status = *found ? scan_compact(scan, &contents) : STATUS_OK;
+    contents_deinit(&contents);
+    return status;
+}
+
 /* With a damaged header block the first batch says the epoch, at its fixed place only. */
 static bool epoch_of_first_batch(struct scan *scan)
 {
@@ -192,6 +243,13 @@ enum status scan_segment(struct scan *scan)
     }
     if (scan->check == SEGMENT_NEWER)
         return STATUS_NEWER;
+    if (scan->check == SEGMENT_COMPACT || scan->check == SEGMENT_BAD) {
+        bool found;
+        enum status status = look_for_compact(scan, &found);
+        if (found)
+            return status;
+        scan->check = SEGMENT_BAD;
+    }
     bool known = scan->check == SEGMENT_GOOD || epoch_of_first_batch(scan);
     if (scan->check == SEGMENT_UNBORN && (known || !is_blank(scan)))
         scan->check = SEGMENT_BAD;

@@ -1,17 +1,17 @@
 /* Reading one segment from end to end: every batch that can be found in it.
  *
- * Batches follow one another; where none follows, the rest is searched block by block, since a
- * damaged batch in the middle of a log must not hide those behind it. What looks like the end, or
- * damaged, is read a second time: a disk that gave the bytes of another place once must not make a
- * log look shorter than it is. What the findings mean, torn or damaged, only the whole log can tell
- * (recover.h). Reads 4 MiB at a time, and nothing behind
- * the end of a log that was closed in order: unwritten blocks in the page cache slow the writer. */
+ * Of a compacted segment that is every record in its map. Else batches follow one another; where
+ * none follows, the rest is searched block by block, since a damaged batch in the middle of a log
+ * must not hide those behind it. What looks like the end, or damaged, is read a second time: a disk
+ * that gave the bytes of another place once must not make a log look shorter than it is. What the
+ * findings mean, torn or damaged, only the whole log can tell (recover.h). Reads 4 MiB at a time,
+ * and nothing behind the end of a log that was closed in order: unwritten blocks in the page cache
+ * slow the writer. */
 #ifndef STORAGE_SCAN_H
 #define STORAGE_SCAN_H
 
 #include "storage/batch.h"
-#include "storage/hint.h"
-#include "storage/segment.h"
+#include "storage/contents.h"
 
 struct scan_batch {
     struct batch_header header;
@@ -38,7 +38,10 @@ struct scan {
     void *context;
 
     /* Found. */
-    enum segment_check check; /* of the header block */
+    enum segment_check check; /* of the header block; COMPACT: there are no batches, but: */
+    struct hint_header own;   /* what a compacted segment says itself */
+    uint32_t bad;             /* of its records */
+    bool mended;              /* a copy of its header, hint or map is damaged */
     uint64_t epoch; /* known unless the check is UNBORN, or BAD and there are no batches */
     uint64_t bytes;
     struct scan_batch *batches;

@@ -16,11 +16,11 @@ static uint32_t checksum(const struct segment_header *header)
     return crc32c(0, (const uint8_t *)header + start, sizeof(*header) - start);
 }
 
-void segment_header_seal(uint8_t block[MEDIUM_BLOCK_BYTES], const uint8_t store[16],
-                         struct medium_name name, uint64_t epoch)
+struct segment_header segment_header_make(const uint8_t store[16], struct medium_name name,
+                                          uint64_t epoch, uint32_t format)
 {
     struct segment_header header = {
-        .format = STORE_FORMAT,
+        .format = format,
         .epoch = epoch,
         .shard = name.shard,
         .number = name.number,
@@ -28,6 +28,13 @@ void segment_header_seal(uint8_t block[MEDIUM_BLOCK_BYTES], const uint8_t store[
     memcpy(header.magic, segment_magic, sizeof(header.magic));
     memcpy(header.store, store, sizeof(header.store));
     header.crc = checksum(&header);
+    return header;
+}
+
+void segment_header_seal(uint8_t block[MEDIUM_BLOCK_BYTES], const uint8_t store[16],
+                         struct medium_name name, uint64_t epoch)
+{
+    const struct segment_header header = segment_header_make(store, name, epoch, STORE_FORMAT);
     memset(block, 0, MEDIUM_BLOCK_BYTES);
     memcpy(block, &header, sizeof(header));
 }
@@ -49,10 +56,10 @@ enum segment_check segment_header_check(const uint8_t block[MEDIUM_BLOCK_BYTES],
         header.crc != checksum(&header) || memcmp(header.store, store, 16) != 0 ||
         header.shard != name.shard || header.number != name.number)
         return SEGMENT_BAD;
-    if (header.format > STORE_FORMAT)
+    if (header.format > STORE_FORMAT_COMPACT)
         return SEGMENT_NEWER;
     *epoch = header.epoch;
-    return SEGMENT_GOOD;
+    return header.format == STORE_FORMAT_COMPACT ? SEGMENT_COMPACT : SEGMENT_GOOD;
 }
 
 enum status segment_open(struct segment **segment, struct medium *medium, struct medium_name name,

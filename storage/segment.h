@@ -24,15 +24,19 @@ struct segment_header { /* the rest of the block is zero */
 };
 static_assert(sizeof(struct segment_header) == 48, "the segment header on disk");
 
+/* The header alone, of a segment or of a compacted one. */
+struct segment_header segment_header_make(const uint8_t store[16], struct medium_name name,
+                                          uint64_t epoch, uint32_t format);
 /* Fills a whole block. */
 void segment_header_seal(uint8_t block[MEDIUM_BLOCK_BYTES], const uint8_t store[16],
                          struct medium_name name, uint64_t epoch);
 
 enum segment_check {
     SEGMENT_GOOD,
-    SEGMENT_UNBORN, /* all zero: prepared, never begun */
-    SEGMENT_BAD,    /* anything else, another store's too */
-    SEGMENT_NEWER,  /* good, of a newer format */
+    SEGMENT_COMPACT, /* good, of a compacted one (compact.h) */
+    SEGMENT_UNBORN,  /* all zero: prepared, never begun */
+    SEGMENT_BAD,     /* anything else, another store's too */
+    SEGMENT_NEWER,   /* good, of a newer format */
 };
 /* `epoch` is filled when the block is good. */
 enum segment_check segment_header_check(const uint8_t block[MEDIUM_BLOCK_BYTES],

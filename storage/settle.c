@@ -10,6 +10,8 @@ static void hint_published(struct medium_op *op)
 {
     struct settle *settle = (struct settle *)(void *)((uint8_t *)op - offsetof(struct settle, op));
     settle->under_way = false;
+    catalog_seal(settle->catalog, settle->publishing.header.shard, &settle->publishing.header,
+                 op->result >= 0);
     if (op->result < 0)
         log_warning("log %" PRIu32 ": no hint for segment %08" PRIu32 ": it will be scanned",
                     settle->publishing.header.shard, settle->publishing.header.segment);
@@ -22,6 +24,7 @@ static void hint_publish(struct store_log *log)
 {
     struct settle *settle = &log->settle;
     if (settle->under_way || settle->hint.failed) {
+        catalog_seal(log->store->catalog, log->shard, &settle->hint.header, false);
         hint_deinit(&settle->hint);
         return;
     }
@@ -31,6 +34,7 @@ static void hint_publish(struct store_log *log)
     struct medium_name name = {
         .kind = MEDIUM_HINT, .shard = log->shard, .number = settle->publishing.header.segment};
     settle->under_way = true;
+    settle->catalog = log->store->catalog;
     settle->op.done = hint_published;
     INVARIANT(bytes.size <= UINT32_MAX);
     log->medium->calls->publish(log->medium, name, bytes.data, (uint32_t)bytes.size, &settle->op);
@@ -47,6 +51,9 @@ static void enter_segment(struct store_log *log, const struct batch *batch)
               batch->segment->epoch);
     hint->header.first_sequence = batch->header.sequence;
     hint->header.first_lsn = batch->header.first_lsn;
+    log->settle.has_message = false;
+    catalog_begin(log->store->catalog, log->shard, batch->segment->number, batch->header.first_lsn,
+                  batch->segment->epoch, batch->segment->bytes);
 }
 
 /* Those named twice are counted twice: to see that they are costs a walk. */
@@ -90,6 +97,10 @@ static bool settle_message(struct store_log *log, uint64_t cookie)
     }
     hint_message_end(&settle->hint);
     settle->in_record = false;
+    if (!settle->has_message)
+        catalog_first(log->store->catalog, log->shard, batch->segment->number,
+                      settle->hint.first_number);
+    settle->has_message = true;
     log->counters.messages++;
     log->events.stored(log->events.context, cookie, link.id, STATUS_OK);
     return true;

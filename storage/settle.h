@@ -12,6 +12,7 @@
 #include "storage/hint.h"
 #include "storage/link.h"
 
+struct catalog;
 struct store_log;
 
 struct settle {
@@ -23,6 +24,7 @@ struct settle {
     uint32_t cookie_count; /* used up */
     uint64_t messages;     /* that the log had counted when that batch began */
     bool in_record, in_stop;
+    bool has_message; /* the segment has one, as the catalog knows */
     bool closing;     /* links that find no room are left to recovery … */
     bool left;        /* … and have been: owners no longer hear how far the log is settled */
     uint16_t copies;  /* of the message whose links are being offered */
@@ -32,6 +34,7 @@ struct settle {
     struct hint publishing; /* of the one before, while `under_way` */
     struct medium_op op;
     bool under_way;
+    struct catalog *catalog; /* to be told when it has ended */
 };
 
 /* Settles what has ended. True when it stopped at an owner without room. */

@@ -199,6 +199,18 @@ static int64_t settle_adopt(struct sim_disk *disk, const struct sim_event *event
     return 0;
 }
 
+static int64_t settle_replace(struct sim_disk *disk, const struct sim_event *event)
+{
+    struct medium_name rewrite = {.kind = MEDIUM_REWRITE, .shard = event->name.shard};
+    if (!sim_disk_find(disk, rewrite) || !sim_disk_find(disk, event->name))
+        return -ENOENT;
+    struct sim_file *file = leave(disk, rewrite);
+    discard(disk, event->name);
+    file->name = event->name;
+    enter(disk, file);
+    return 0;
+}
+
 static int64_t settle_publish(struct sim_disk *disk, const struct sim_event *event)
 {
     struct sim_file *file = make(disk, event->name, event->size);
@@ -224,10 +236,10 @@ static const struct {
     int64_t (*settle)(struct sim_disk *disk, const struct sim_event *event); /* to the result */
     void (*tear)(struct sim_disk *disk, const struct sim_event *event);
 } actions[] = {
-    [SIM_READ] = {settle_read, tear_nothing},    [SIM_SYNC] = {settle_sync, tear_nothing},
-    [SIM_WRITE] = {settle_write, tear_write},    [SIM_PREPARE] = {settle_prepare, tear_prepare},
-    [SIM_ADOPT] = {settle_adopt, tear_change},   [SIM_PUBLISH] = {settle_publish, tear_change},
-    [SIM_REMOVE] = {settle_remove, tear_change},
+    [SIM_READ] = {settle_read, tear_nothing},      [SIM_SYNC] = {settle_sync, tear_nothing},
+    [SIM_WRITE] = {settle_write, tear_write},      [SIM_PREPARE] = {settle_prepare, tear_prepare},
+    [SIM_ADOPT] = {settle_adopt, tear_change},     [SIM_REPLACE] = {settle_replace, tear_change},
+    [SIM_PUBLISH] = {settle_publish, tear_change}, [SIM_REMOVE] = {settle_remove, tear_change},
 };
 
 /* A change of the directory is atomic: it happened or it did not. */
@@ -244,15 +256,22 @@ static uint32_t from_crc(const struct sim_event *event)
     return event->from ? crc32c(0, event->from, event->size) : 0;
 }
 
+/* Whether it changes or takes away the shard's object of this kind. */
+static bool uses(const struct sim_event *event, enum medium_kind kind)
+{
+    return event->name.kind == kind || (kind == MEDIUM_SPARE && event->action == SIM_ADOPT) ||
+           (kind == MEDIUM_REWRITE && event->action == SIM_REPLACE);
+}
+
 /* True when both change the directory at the same name. */
 static bool touch_same(const struct sim_event *a, const struct sim_event *b)
 {
     if (a->action <= SIM_WRITE || b->action <= SIM_WRITE)
         return false;
-    bool both_use_spare = a->name.shard == b->name.shard &&
-                          (a->action == SIM_ADOPT || a->name.kind == MEDIUM_SPARE) &&
-                          (b->action == SIM_ADOPT || b->name.kind == MEDIUM_SPARE);
-    return both_use_spare || name_compare(a->name, b->name) == 0;
+    if (name_compare(a->name, b->name) == 0)
+        return true;
+    return a->name.shard == b->name.shard && ((uses(a, MEDIUM_SPARE) && uses(b, MEDIUM_SPARE)) ||
+                                              (uses(a, MEDIUM_REWRITE) && uses(b, MEDIUM_REWRITE)));
 }
 
 void sim_disk_start(struct sim_disk *disk, const struct sim_event *event)

@@ -10,14 +10,23 @@
 #include "storage/medium_sim.h"
 #include "storage/sim_file.h"
 
-enum sim_action { SIM_READ, SIM_SYNC, SIM_WRITE, SIM_PREPARE, SIM_ADOPT, SIM_PUBLISH, SIM_REMOVE };
+enum sim_action {
+    SIM_READ,
+    SIM_SYNC,
+    SIM_WRITE,
+    SIM_PREPARE, /* a spare or a rewrite */
+    SIM_ADOPT,
+    SIM_REPLACE,
+    SIM_PUBLISH,
+    SIM_REMOVE,
+};
 
 struct sim_event {
     struct sim_event *next; /* by due_ns, then by order */
     const void *owner;      /* the medium */
     struct medium_op *op;
     enum sim_action action;
-    struct medium_name name; /* prepare: the spare; adopt: the segment to be */
+    struct medium_name name; /* prepare: spare or rewrite; adopt: the segment to be */
     struct sim_file *file;   /* read, sync, write */
     uint32_t *under_way;     /* read, sync, write: of the object, to be counted down */
     void *into;              /* read */

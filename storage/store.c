@@ -154,6 +154,11 @@ enum status store_open(struct store **store, struct medium *medium, enum store_m
     }
     if (status == STATUS_OK)
         status = restore_store(opened, fault);
+    if (status == STATUS_OK && mode == STORE_WRITE) {
+        opened->catalog = catalog_open(opened->logs, opened->logs_count, options->shards);
+        if (!opened->catalog)
+            status = fault_set(fault, STATUS_SYSTEM, "out of memory");
+    }
     if (status == STATUS_OK)
         status = start_clerks(opened, fault);
     if (status != STATUS_OK) {
@@ -176,10 +181,11 @@ void store_close(struct store *store)
         owner_deinit(&store->owners[i]);
     for (uint32_t shard = 0; store->logs && shard < STORE_SHARDS_MAX; shard++)
         recovered_deinit(&store->logs[shard]);
-    if (store->private_index)
-        store->private_index->calls->close(store->private_index);
+    if (store->own_index)
+        store->own_index->calls->close(store->own_index);
     tallies_deinit(&store->tallies);
     pthread_mutex_destroy(&store->run_lock);
+    catalog_close(store->catalog);
     pthread_mutex_destroy(&store->desks_lock);
     free(store->desks);
     free(store->owners);

@@ -57,17 +57,22 @@ static inline uint64_t store_link_octets(const struct store_link *link)
 size_t store_uidl_text(const struct store_link *link, char out[STORE_UIDL_BYTES_MAX]);
 
 struct store_options {
-    uint32_t shards;        /* of this run; need not equal the last run's */
-    uint64_t segment_bytes; /* of new segments: a multiple of 4 KiB, ≥ 4 batches */
-    uint32_t batch_bytes;   /* at most, header included: a multiple of 4 KiB, 64 KiB … 4 MiB */
-    uint32_t commit_depth;  /* batches in flight: 1 … 4 */
-    uint32_t chunk_bytes;   /* a message longer than this streams into the log in such pieces */
-    uint64_t staging_bytes; /* budget per shard for messages in flight */
-    uint32_t fetches_max;   /* messages being read at once per shard */
+    uint32_t shards;          /* of this run; need not equal the last run's */
+    uint64_t segment_bytes;   /* of new segments: a multiple of 4 KiB, ≥ 4 batches */
+    uint32_t batch_bytes;     /* at most, header included: a multiple of 4 KiB, 64 KiB … 4 MiB */
+    uint32_t commit_depth;    /* batches in flight: 1 … 4 */
+    uint32_t chunk_bytes;     /* a message longer than this streams into the log in such pieces */
+    uint64_t staging_bytes;   /* budget per shard for messages in flight */
+    uint32_t fetches_max;     /* messages being read at once per shard */
+    uint64_t reclaim_rate;    /* bytes per second that a log may move to give space back; 0: none */
+    uint64_t expire_after_ns; /* older messages are deleted; 0: none is */
+    uint32_t keep_messages; /* of a mailbox, the newest; older ones are deleted; 0: all are kept */
     uint64_t seed;          /* of ids and epochs: random in life, fixed in a simulation */
-    struct index *index;    /* below the mailboxes (index.h); NULL: the store's own, in memory */
-    uint32_t delta_bytes;   /* of memory per shard for links that are not in the index yet; as many
-                               wait while a run is written, and at twice as many mail waits, too */
+    struct index *index; /* below the mailboxes (index.h), in the caller's care; NULL: the store's
+                            own, as index_rocks.h has it in this directory, or in memory */
+    const char *index_directory;
+    uint32_t delta_bytes; /* of memory per shard for links that are not in the index yet; as many
+                             wait while a run is written, and at twice as many mail waits, too */
     const struct clock *clock;
 };
 
@@ -180,6 +185,20 @@ enum status store_append(struct store_log *log, struct store_draft *draft,
  * call the caller gives to store_link_add what the other logs' `link` events had taken for this
  * owner when its last store_turn returned: on that the index relies. */
 bool store_turn(struct store_log *log);
+
+/* When store_turn wants to be called again though nothing happens: monotonic; UINT64_MAX: never. */
+uint64_t store_next_ns(const struct store_log *log);
+
+/* Everything that nobody needs is to be given back at once, in this log and in those that have no
+ * shard in this run, also where it is less than half of a segment. */
+void store_reclaim_all(struct store_log *log);
+/* AGAIN: not all yet. OK: nothing more can be; other logs may change that. FULL, IO, CORRUPT: the
+ * same, but something failed. */
+enum status store_reclaim_outcome(const struct store_log *log);
+
+/* AGAIN: not all mailboxes were looked at. OK: and none has a message that is too old, or one too
+ * many. FULL, IO: they could not be deleted. */
+enum status store_expire_outcome(const struct store_log *log);
 
 /* False while store_append and store_stage would answer AGAIN. */
 bool store_has_room(const struct store_log *log);
@@ -304,7 +323,10 @@ const uint8_t *store_identity(const struct store *store); /* 16 bytes */
 /* A running log's counters, for metrics: same thread or torn but harmless reads. */
 struct store_counters {
     uint64_t messages, links, expunged, bytes, batches, batch_errors, chunks, segments;
-    uint64_t damaged; /* fetches that met damage */
+    uint64_t compactions, segments_reclaimed; /* rewritten; given back whole */
+    uint64_t reclaimed_bytes, expired; /* given back; messages deleted because of their age or
+                                          number, counted in `expunged`, too */
+    uint64_t damaged;                  /* fetches that met damage */
     uint64_t staged_bytes, staged_bytes_peak;
     uint64_t delta_links, delta_bytes;    /* not in the index yet; the frozen ones not counted */
     uint64_t index_runs, index_failures;  /* written; tried in vain, and reads that failed */

@@ -85,6 +85,10 @@ static enum status log_init(struct store_log *log, const struct store_options *o
     log->commit.record_seed = log->store->record_seed;
     log->commit.counters = &log->counters;
     log->fetches.readers.medium = log->medium;
+    log->fetches.readers.store = log->store->identity.id;
+    log->reclaim.bytes_per_second = options->reclaim_rate;
+    log->retain.after_ns = options->expire_after_ns;
+    log->retain.keep = options->keep_messages;
     return status;
 }
 
@@ -97,6 +101,7 @@ static void set_desk(struct store_log *log, struct desk *desk)
 
 static void log_deinit(struct store_log *log)
 {
+    retain_deinit(&log->retain);
     set_desk(log, NULL);
     hint_deinit(&log->settle.hint);
     hint_deinit(&log->settle.publishing);
@@ -159,12 +164,32 @@ bool store_turn(struct store_log *log)
     if (!log->settle.closing) /* then what others send is no longer taken in */
         owner_catch_up(log->owner);
     bool stuck = settle_turn(log);
+    desk_turn(&log->desk); /* a mailbox that is open now may be expunged in this turn */
     expunge_turn(log);
     commit_turn(&log->commit);
-    desk_turn(&log->desk);
     flush_turn(log);
+    reclaim_turn(log);
+    bool more = retain_turn(log);
     owner_look(log->owner, log->store->settled);
-    return fetch_turn(log) || stuck || desk_is_busy(&log->desk);
+    return fetch_turn(log) || stuck || more || desk_is_busy(&log->desk);
+}
+
+uint64_t store_next_ns(const struct store_log *log)
+{
+    uint64_t reclaim_ns = reclaim_next_ns(log), retain_ns = retain_next_ns(log);
+    return reclaim_ns < retain_ns ? reclaim_ns : retain_ns;
+}
+
+void store_reclaim_all(struct store_log *log)
+{
+    log->reclaim.all = true;
+    log->reclaim.satisfied = false;
+    log->reclaim.look_ns = 0;
+}
+
+enum status store_reclaim_outcome(const struct store_log *log)
+{
+    return log->reclaim.satisfied && !log->reclaim.busy ? log->reclaim.failure : STATUS_AGAIN;
 }
 
 bool store_has_room(const struct store_log *log)
@@ -182,12 +207,17 @@ const struct store_counters *store_log_counters(const struct store_log *log)
     return &log->counters;
 }
 
+enum status store_expire_outcome(const struct store_log *log)
+{
+    return log->retain.satisfied ? log->retain.failure : STATUS_AGAIN;
+}
+
 /* ---- closing ---- */
 
 static bool is_under_way(const struct store_log *log)
 {
     return log->commit.flights > 0 || log->commit.spare.under_way || log->settle.under_way ||
-           log->fetches.reading > 0;
+           log->fetches.reading > 0 || reclaim_is_under_way(log);
 }
 
 static bool is_unsettled(const struct store_log *log)
@@ -214,6 +244,7 @@ static void drain(struct store_log *log)
 void store_log_abandon(struct store_log *log)
 {
     commit_abandon(&log->commit);
+    reclaim_abandon(log);
     log->fetches.readers.medium = NULL;
     desk_abandon(&log->desk);
     log_deinit(log);
@@ -222,8 +253,10 @@ void store_log_abandon(struct store_log *log)
 void store_log_close(struct store_log *log)
 {
     log->settle.closing = true;
+    log->reclaim.closing = log->retain.closing = true;
     desk_quiet(&log->desk);
     drain(log);
+    reclaim_end(log);
     if (log->store->mode == STORE_WRITE) {
         commit_close(&log->commit);
         drain(log);

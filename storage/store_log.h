@@ -17,7 +17,9 @@
 #include "storage/index.h"
 #include "storage/maildrop.h"
 #include "storage/owner.h"
+#include "storage/reclaim.h"
 #include "storage/recover.h"
+#include "storage/retain.h"
 #include "storage/settle.h"
 #include "storage/store.h"
 #include "storage/tally.h"
@@ -31,10 +33,11 @@ struct store {
     uint32_t logs_count;    /* on disk when the store was opened */
     struct recovered *logs; /* STORE_SHARDS_MAX */
     struct index *index;
-    struct index *private_index; /* the same, when the store has made it */
-    pthread_mutex_t run_lock;    /* one run at a time */
-    struct owner *owners;        /* one per shard of this run */
-    uint32_t owners_count;       /* that have been made */
+    struct index *own_index;  /* the same, when the store has opened or made it */
+    bool in_memory;           /* made for this store, by itself */
+    pthread_mutex_t run_lock; /* one run at a time */
+    struct owner *owners;     /* one per shard of this run */
+    uint32_t owners_count;    /* that have been made */
     struct tallies tallies;
     _Atomic uint64_t *settled; /* by log: every link of messages below was handed to its owner */
     _Atomic uint32_t behind;   /* owners that should get no more until a run is written … */
@@ -43,6 +46,7 @@ struct store {
     struct desk **desks;         /* of the open logs, by shard: to wake them all */
     struct clerk reader, writer; /* of mailboxes for logins; of runs, and of what can wait */
     bool clerks;                 /* they are there */
+    struct catalog *catalog;     /* NULL: only read */
 };
 
 /* Whether more mail may come. AGAIN: the index is behind, and memory has enough of what it lacks.
@@ -66,6 +70,8 @@ struct store_log {
     struct staging staging;
     struct expunges expunges;
     struct fetches fetches;
+    struct reclaim reclaim;
+    struct retain retain;
     struct desk desk;
     struct flush flush;
     struct locks locks;

@@ -6,17 +6,17 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define TURN_BATCHES 64u /* of one log before the next has its turn */
+#define TURN_PACKS 64u /* of one log before the next has its turn */
 
 struct store_stream {
     struct store *store;
     struct follower *followers[STORE_SHARDS_MAX]; /* NULL: no such log yet */
     uint64_t places[STORE_SHARDS_MAX];
     struct follower_window window;
-    struct batch_cursor batch; /* of the follower whose turn it is */
-    bool inside;               /* the batch may have more records */
-    uint32_t turn, batches;    /* whose turn it is, and how many it has given in it */
-    uint32_t idle;             /* followers in a row that had none */
+    struct pack pack;     /* of the follower whose turn it is */
+    bool inside;          /* the pack may have more records */
+    uint32_t turn, packs; /* whose turn it is, and how many it has given in it */
+    uint32_t idle;        /* followers in a row that had none */
     uint64_t listed_ns;
 };
 
@@ -144,22 +144,22 @@ static void list(struct store_stream *stream, uint64_t now_ns)
 static void next_turn(struct store_stream *stream)
 {
     stream->turn = (stream->turn + 1) % STORE_SHARDS_MAX;
-    stream->batches = 0;
+    stream->packs = 0;
 }
 
-/* The next batch of whatever log. */
-static enum status next_batch(struct store_stream *stream)
+/* The next pack of whatever log. */
+static enum status next_pack(struct store_stream *stream)
 {
     uint64_t now_ns = clock_monotonic_ns(stream->store->options.clock);
-    if (stream->batches >= TURN_BATCHES)
+    if (stream->packs >= TURN_PACKS)
         next_turn(stream);
     while (stream->idle < STORE_SHARDS_MAX) {
         struct follower *follower = stream->followers[stream->turn];
         enum status status =
-            follower ? follower_next(follower, now_ns, &stream->batch) : STATUS_AGAIN;
+            follower ? follower_next(follower, now_ns, &stream->pack) : STATUS_AGAIN;
         if (status == STATUS_OK) {
             stream->inside = true;
-            stream->batches++;
+            stream->packs++;
             stream->idle = 0;
         }
         if (status != STATUS_AGAIN)
@@ -172,31 +172,29 @@ static enum status next_batch(struct store_stream *stream)
     return STATUS_AGAIN;
 }
 
-/* The next wanted message of the batch. */
+/* The next wanted message of the pack. */
 static bool next_message(struct store_stream *stream, struct store_entry *entry)
 {
-    uint32_t shard = stream->turn;
+    uint32_t shard = stream->turn, slot;
     uint64_t *place = &stream->places[shard];
     struct record record;
-    while (batch_next(&stream->batch, &record)) {
+    while (pack_next(&stream->pack, &record, &slot)) {
         if (record.header.lsn <= *place)
             continue;
         *place = record.header.lsn;
         if (record.header.type != RECORD_MESSAGE)
             continue;
-        uint64_t offset = (uint64_t)stream->batch.header.block * MEDIUM_BLOCK_BYTES;
         *entry = (struct store_entry){
             .shard = shard,
             .lsn = record.header.lsn,
-            .link = link_of(&record.header, stream->batch.header.segment,
-                            (uint32_t)((offset + stream->batch.offset) / RECORD_ALIGN)),
+            .link = link_of(&record.header, stream->pack.segment, slot),
             .received_ns = record.header.received_ns,
             .envelope = record.envelope,
             .fresh = follower_is_fresh(stream->followers[shard], record.header.lsn),
         };
         return true;
     }
-    uint64_t end_lsn = stream->batch.header.first_lsn + stream->batch.header.records;
+    uint64_t end_lsn = stream->pack.end_lsn;
     if (end_lsn > 0 && end_lsn - 1 > *place)
         *place = end_lsn - 1;
     return false;
@@ -208,7 +206,7 @@ enum status store_stream_next(struct store_stream *stream, struct store_entry *e
         if (stream->inside && next_message(stream, entry))
             return STATUS_OK;
         stream->inside = false;
-        enum status status = next_batch(stream);
+        enum status status = next_pack(stream);
         if (status != STATUS_OK)
             return status;
     }

@@ -35,6 +35,8 @@ struct verification {
     void (*report)(void *context, const char *line);
     void *context;
     struct notes messages, chunks, references;
+    struct notes held;      /* where the messages of mailboxes are */
+    struct recovered *logs; /* as they were read */
     bool damaged, failed;
 };
 
@@ -125,10 +127,30 @@ static void tell(void *context, bool damage, const char *line)
     verification->report(verification->context, line);
 }
 
+static uint64_t epoch_in(const struct recovered *log, uint32_t segment)
+{
+    for (uint32_t i = 0; i < log->count; i++)
+        if (log->segments[i].number == segment)
+            return log->segments[i].epoch;
+    return 0;
+}
+
+/* Beside a writer a segment may have been compacted since the mailboxes were read: what is not
+ * there any more was deleted. */
+static bool has_changed(const struct verification *verification, const struct place *place)
+{
+    const struct store *store = verification->store;
+    return store->mode == STORE_READ &&
+           epoch_in(&store->logs[place->shard], place->segment) !=
+               epoch_in(&verification->logs[place->shard], place->segment);
+}
+
 static void tell_place(struct verification *verification, const char *what,
                        const struct place *place)
 {
     char line[160], id[STORE_ID_TEXT_BYTES];
+    if (has_changed(verification, place))
+        return;
     store_id_text(place->id, id);
     snprintf(line, sizeof(line),
              "log %" PRIu32 ", segment %08" PRIu32 ", offset %" PRIu64 ": %s (message %.*s)",
@@ -137,30 +159,42 @@ static void tell_place(struct verification *verification, const char *what,
     tell(verification, true, line);
 }
 
+/* Whether a mailbox has the message that refers to the chunk: those of others may be gone. */
+static bool is_needed(const struct verification *verification, const struct note *reference)
+{
+    const struct place by = {
+        .shard = reference->shard, .segment = reference->segment, .slot = reference->slot};
+    return has_place(&verification->held, &by);
+}
+
 static void check_references(struct verification *verification)
 {
     for (size_t i = 0; i < verification->references.count; i++) {
         const struct place *place = &verification->references.items[i].place;
-        if (!has_place(&verification->chunks, place))
+        if (is_needed(verification, &verification->references.items[i]) &&
+            !has_place(&verification->chunks, place))
             tell_place(verification, "a message needs a chunk that is not here", place);
     }
+}
+
+static void check_link(struct verification *verification, const struct store_link *link)
+{
+    struct note held = {
+        .place = {.shard = link_shard(link->id), .segment = link->segment, .slot = link->slot}};
+    struct place place = held.place;
+    place.id = link->id;
+    place.bytes = link->record_bytes;
+    add_note(verification, &verification->held, held);
+    if (!has_place(&verification->messages, &place))
+        tell_place(verification, "a mailbox has a message that is not here", &place);
 }
 
 static void check_mailbox(void *context, struct span mailbox, const struct store_link *links,
                           uint32_t count)
 {
-    struct verification *verification = context;
     (void)mailbox;
-    for (uint32_t i = 0; i < count; i++) {
-        const struct store_link *link = &links[i];
-        struct place place = {.id = link->id,
-                              .shard = link_shard(link->id),
-                              .segment = link->segment,
-                              .slot = link->slot,
-                              .bytes = link->record_bytes};
-        if (!has_place(&verification->messages, &place))
-            tell_place(verification, "a mailbox has a message that is not here", &place);
-    }
+    for (uint32_t i = 0; i < count; i++)
+        check_link(context, &links[i]);
 }
 
 static void check_links(struct verification *verification)
@@ -181,6 +215,7 @@ static enum status read_logs(struct verification *verification)
 {
     struct store *store = verification->store;
     struct recovered *logs = calloc(STORE_SHARDS_MAX, sizeof(*logs));
+    verification->logs = logs;
     struct recover recover = {
         .medium = store->medium,
         .store = store->identity.id,
@@ -193,17 +228,18 @@ static enum status read_logs(struct verification *verification)
     };
     uint32_t count;
     enum status status = logs ? recover_logs(&recover, logs, &count, NULL) : STATUS_SYSTEM;
-    for (uint32_t shard = 0; logs && shard < STORE_SHARDS_MAX; shard++)
-        recovered_deinit(&logs[shard]);
-    free(logs);
     return status == STATUS_OK && verification->failed ? STATUS_SYSTEM : status;
 }
 
 static void verification_deinit(struct verification *verification)
 {
+    for (uint32_t shard = 0; verification->logs && shard < STORE_SHARDS_MAX; shard++)
+        recovered_deinit(&verification->logs[shard]);
+    free(verification->logs);
     free(verification->messages.items);
     free(verification->chunks.items);
     free(verification->references.items);
+    free(verification->held.items);
 }
 
 enum status store_verify(struct store *store, void (*report)(void *context, const char *line),
@@ -214,8 +250,9 @@ enum status store_verify(struct store *store, void (*report)(void *context, cons
     if (status == STATUS_OK) {
         sort_notes(&verification.messages);
         sort_notes(&verification.chunks);
-        check_references(&verification);
         check_links(&verification);
+        sort_notes(&verification.held);
+        check_references(&verification);
         status = verification.damaged ? STATUS_CORRUPT : STATUS_OK;
     }
     verification_deinit(&verification);

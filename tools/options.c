@@ -52,8 +52,8 @@ bool size_parse(const char *text, uint64_t *bytes)
 
 bool duration_parse(const char *text, uint64_t *ms)
 {
-    static const struct unit units[] = {{"ms", 1},    {"s", 1000},    {"", 1000},
-                                        {"m", 60000}, {"h", 3600000}, {NULL, 0}};
+    static const struct unit units[] = {{"ms", 1},      {"s", 1000},     {"", 1000}, {"m", 60000},
+                                        {"h", 3600000}, {"d", 86400000}, {NULL, 0}};
     return with_unit(text, units, ms);
 }
 

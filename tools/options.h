@@ -15,7 +15,7 @@ enum option_kind {
     OPTION_TEXT,     /* const char * */
     OPTION_NUMBER,   /* uint32_t, from low to high */
     OPTION_SIZE,     /* uint64_t bytes: 512, 4k, 64M, 1G; from low to high */
-    OPTION_DURATION, /* uint64_t milliseconds: 250ms, 30s, 5m, 1h, plain number: seconds */
+    OPTION_DURATION, /* uint64_t milliseconds: 250ms, 30s, 5m, 1h, 7d, plain number: seconds */
     OPTION_CALL,     /* `call` with the command's struct and the text */
 };
 

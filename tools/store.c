@@ -27,14 +27,16 @@ static const struct action {
     {"verify", store_look_verify, NULL, 0, 0, " json "},
     {"export", store_export, NULL, 0, 1, " maildir mbox "},
     {"import", NULL, store_import, 2, 2, " max-message segment skip "},
+    {"compact", NULL, store_compact, 0, 0, " json "},
+    {"expire", NULL, store_expire, 0, 0, " older-than keep json "},
     {"tail", NULL, store_tail, 0, 0, " from follow json "},
 };
 
 #define FIELD(name) offsetof(struct store_flags, name)
 
 static const struct option_row rows[] = {
-    {"json", NULL, "info, mailboxes, ls, verify, tail: as JSON", OPTION_FLAG, FIELD(json), 0, 0,
-     NULL},
+    {"json", NULL, "info, mailboxes, ls, verify, tail, compact, expire: as JSON", OPTION_FLAG,
+     FIELD(json), 0, 0, NULL},
     {"maildir", "OUT", "export: write a Maildir, or a folder of one for each mailbox", OPTION_TEXT,
      FIELD(maildir), 0, 0, NULL},
     {"mbox", "OUT", "export: write an mbox, or a folder of one for each mailbox", OPTION_TEXT,
@@ -45,6 +47,10 @@ static const struct option_row rows[] = {
      FIELD(segment_bytes), 8 << 20, 1ull << 32, NULL},
     {"skip", "N", "import: begin behind the first N messages (default 0)", OPTION_NUMBER,
      FIELD(skip), 0, UINT32_MAX, NULL},
+    {"older-than", "DURATION", "expire: delete messages that are older", OPTION_DURATION,
+     FIELD(older_than_ms), 1, 1ull << 45, NULL},
+    {"keep", "N", "expire: of a mailbox, delete all but the newest N", OPTION_NUMBER, FIELD(keep),
+     1, UINT32_MAX, NULL},
     {"from", "POSITION", "tail: begin behind this line's position (default: the beginning)",
      OPTION_TEXT, FIELD(from), 0, 0, NULL},
     {"follow", NULL, "tail: wait for more, until SIGINT or SIGTERM", OPTION_FLAG, FIELD(follow), 0,
@@ -55,8 +61,8 @@ static const struct command command = {
     .name = "store",
     .synopsis = "store ACTION DIR [operands] [flags]",
     .summary =
-        "Looks into a store, takes mail out of it and puts mail into it. All but import work\n"
-        "offline and while it is being served, and change nothing.\n\n"
+        "Looks into a store, takes mail out of it and puts mail into it. All but import, compact\n"
+        "and expire work offline and while it is being served, and change nothing.\n\n"
         "  info DIR          segments, messages, mailboxes, bytes, per shard\n"
         "  mailboxes DIR     every mailbox: messages, octets, name\n"
         "  ls DIR MAILBOX    its messages: UIDL, octets, time received\n"
@@ -69,6 +75,9 @@ static const struct command command = {
         "  import DIR MAILBOX PATH\n"
         "                    takes in a Maildir, an mbox, an .eml file or a folder of them;\n"
         "                    exit 1 when messages were left out\n"
+        "  compact DIR       gives back the disk space of messages that nobody has any more\n"
+        "  expire DIR --older-than DURATION | --keep N\n"
+        "                    deletes old messages from all mailboxes\n"
         "  tail DIR          a line for every message, in the order of commits per shard:\n"
         "                    position, id, time, octets, kept or deleted, <sender>, mailboxes",
     .example = "mailrace store tail ./var/store --follow --json",
@@ -103,7 +112,8 @@ static enum status check_flags(const struct action *action, const struct store_f
         static const size_t sizes[] = {[OPTION_FLAG] = sizeof(bool),
                                        [OPTION_TEXT] = sizeof(const char *),
                                        [OPTION_NUMBER] = sizeof(uint32_t),
-                                       [OPTION_SIZE] = sizeof(uint64_t)};
+                                       [OPTION_SIZE] = sizeof(uint64_t),
+                                       [OPTION_DURATION] = sizeof(uint64_t)};
         char word[24];
         snprintf(word, sizeof word, " %s ", rows[i].name);
         bool given = memcmp((const char *)flags + rows[i].offset,

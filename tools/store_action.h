@@ -12,7 +12,8 @@ struct store_flags {
     bool json, follow;
     const char *from, *maildir, *mbox;
     uint64_t message_bytes_max, segment_bytes;
-    uint32_t skip;
+    uint64_t older_than_ms;
+    uint32_t skip, keep;
 };
 
 struct store_call {
@@ -38,6 +39,8 @@ enum status store_look_verify(const struct store_opened *opened, struct store_ca
                               struct fault *fault) MUST_CHECK;
 
 /* Those that open it themselves. */
+enum status store_compact(struct store_call *call, struct fault *fault) MUST_CHECK;
+enum status store_expire(struct store_call *call, struct fault *fault) MUST_CHECK;
 enum status store_import(struct store_call *call, struct fault *fault) MUST_CHECK;
 enum status store_tail(struct store_call *call, struct fault *fault) MUST_CHECK;
 

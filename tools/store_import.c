@@ -21,6 +21,7 @@
 #define PROGRESS_NS (NS_PER_S / 5)
 
 struct importing {
+    struct stop stop;
     struct store_opened opened;
     struct store_log *log;
     struct mail_source *source;
@@ -184,9 +185,7 @@ static void show_progress(struct importing *importing)
 static enum status import_all(struct importing *importing, uint32_t skip, struct fault *fault)
 {
     struct mail mail;
-    struct stop stop;
     enum status status = STATUS_OK;
-    stop_open(&stop);
     while (status == STATUS_OK && importing->failure == STATUS_OK) {
         status = mail_source_next(importing->source, &mail, fault);
         if (status != STATUS_OK)
@@ -197,11 +196,10 @@ static enum status import_all(struct importing *importing, uint32_t skip, struct
         store_turn(importing->log);
         importing->opened.medium->calls->poll(importing->opened.medium, false);
         show_progress(importing);
-        if (status == STATUS_OK && stop_wait(&stop, 0)) {
+        if (status == STATUS_OK && stop_wait(&importing->stop, 0)) {
             status = fault_set(fault, STATUS_AGAIN, "interrupted");
         }
     }
-    stop_close(&stop);
     return status == STATUS_ABSENT ? STATUS_OK : status;
 }
 
@@ -269,9 +267,11 @@ enum status store_import(struct store_call *call, struct fault *fault)
         return status;
     status = store_opened_write(&importing.opened, call->directory, &options, fault);
     if (status == STATUS_OK) {
+        stop_open(&importing.stop); /* until the store is closed: what is durable is told */
         status = run(&importing, call->flags.skip, fault);
         call->incomplete = importing.left_out > 0 && status == STATUS_CORRUPT;
         store_opened_close(&importing.opened);
+        stop_close(&importing.stop);
     }
     mail_source_close(importing.source);
     wire_text_deinit(&importing.text);

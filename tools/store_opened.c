@@ -2,7 +2,6 @@
 
 #include "base/log.h"
 #include "engine/smtp/address.h"
-#include "storage/index_rocks.h"
 #include "storage/medium_file.h"
 
 #include <stdlib.h>
@@ -10,29 +9,36 @@
 
 /* ---- opening ---- */
 
-static void close_index(struct store_opened *opened)
+static bool has_store(struct medium *medium)
 {
-    if (opened->index != NULL)
-        opened->index->calls->close(opened->index);
+    struct medium_object *object;
+    if (medium->calls->open(medium, (struct medium_name){.kind = MEDIUM_STORE}, &object) !=
+        STATUS_OK)
+        return false;
+    medium->calls->close(medium, object);
+    return true;
 }
 
-static enum status open_store(struct store_opened *opened, const char *directory,
+static enum status open_store(struct store_opened *opened, const char *directory, bool create,
                               enum store_mode mode, const struct store_options *options,
                               struct fault *fault)
 {
-    const struct medium_file_options file = {.create = mode == STORE_WRITE, .durable = true};
+    const struct medium_file_options file = {.create = create, .durable = true};
     struct store_options with_index = *options;
+    with_index.index_directory = directory;
     opened->directory = directory;
     enum status status = ring_open(&opened->ring, 64, fault);
     if (status != STATUS_OK)
         return status;
     status = medium_file_open(&opened->medium, &opened->ring, directory, &file, fault);
     if (status == STATUS_OK) {
-        opened->index = with_index.index = index_rocks_open(directory, mode == STORE_READ);
-        status = store_open(&opened->store, opened->medium, mode, &with_index, fault);
+        status = create || has_store(opened->medium)
+                     ? STATUS_OK
+                     : fault_set(fault, STATUS_ABSENT, "%s: there is no store", directory);
+        if (status == STATUS_OK)
+            status = store_open(&opened->store, opened->medium, mode, &with_index, fault);
         if (status == STATUS_OK)
             return status;
-        close_index(opened);
         opened->medium->calls->deinit(opened->medium);
     }
     ring_close(&opened->ring);
@@ -46,7 +52,7 @@ enum status store_opened_read(struct store_opened *opened, const char *directory
     store_options_default(&options);
     options.fetches_max = 1;
     struct fault why;
-    enum status status = open_store(opened, directory, STORE_READ, &options, &why);
+    enum status status = open_store(opened, directory, false, STORE_READ, &options, &why);
     if (status == STATUS_OK)
         return status;
     bool named = strstr(why.text, directory) != NULL;
@@ -56,13 +62,18 @@ enum status store_opened_read(struct store_opened *opened, const char *directory
 enum status store_opened_write(struct store_opened *opened, const char *directory,
                                const struct store_options *options, struct fault *fault)
 {
-    return open_store(opened, directory, STORE_WRITE, options, fault);
+    return open_store(opened, directory, true, STORE_WRITE, options, fault);
+}
+
+enum status store_opened_own(struct store_opened *opened, const char *directory,
+                             const struct store_options *options, struct fault *fault)
+{
+    return open_store(opened, directory, false, STORE_WRITE, options, fault);
 }
 
 void store_opened_close(struct store_opened *opened)
 {
     store_close(opened->store);
-    close_index(opened);
     opened->medium->calls->deinit(opened->medium);
     ring_close(&opened->ring);
 }

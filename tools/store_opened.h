@@ -8,7 +8,6 @@
 struct store_opened { /* embedded */
     struct ring ring;
     struct medium *medium;
-    struct index *index; /* NULL: the store's own */
     struct store *store;
     const char *directory; /* borrowed */
 };
@@ -16,6 +15,9 @@ struct store_opened { /* embedded */
 /* To look in, offline or while it is being served. */
 enum status store_opened_read(struct store_opened *opened, const char *directory,
                               struct fault *fault) MUST_CHECK;
+/* To write, as the only user, into a store that is there. ABSENT; BUSY: somebody has it. */
+enum status store_opened_own(struct store_opened *opened, const char *directory,
+                             const struct store_options *options, struct fault *fault) MUST_CHECK;
 /* To write, as the only user; makes the store if there is none. BUSY: somebody has it. */
 enum status store_opened_write(struct store_opened *opened, const char *directory,
                                const struct store_options *options, struct fault *fault) MUST_CHECK;

@@ -84,7 +84,7 @@ struct net_counters {
     uint64_t bytes_in, bytes_out;
     uint64_t starved; /* times that a connection had to wait for a receive buffer */
     uint64_t errors;  /* failures of the system: descriptors, memory, … */
-    uint64_t busy_ns; /* of a net that never rests: in turns that moved frames; else 0 */
+    uint64_t busy_ns; /* of a net that never rests: turns that found something to do; else 0 */
 };
 
 struct net; /* begins with `const struct net_calls *calls` in every implementation */

@@ -19,8 +19,8 @@ def run(*flags):
 def small_one():
     with tempfile.TemporaryDirectory(dir=os.path.join(BUILD, "bench")) as folder:
         figures = os.path.join(folder, "figures.json")
-        done = run("--directory", folder, "--messages", "20000", "--mailboxes", "400", "--pairs", "1",
-                   "--pair-messages", "2000", "--keep-caches", "--json", figures)
+        done = run("--directory", folder, "--messages", "20000", "--mailboxes", "400",
+                   "--pairs", "1", "--pair-messages", "2000", "--keep-caches", "--json", figures)
         tap.equal((done.returncode, done.stderr), (0, ""))
         tap.equal(os.listdir(folder), ["figures.json"])
         tap.holds(done.stdout, "20,000, 400", "caches NOT dropped", "kill -9")

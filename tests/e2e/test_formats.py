@@ -81,6 +81,10 @@ class KeptStores(StoreCase):
     def test_format_1_killed(self):
         self.check('format-1-killed')
 
+    def test_format_2_closed(self):
+        """Both of its logs have a compacted segment."""
+        self.check('format-2-closed')
+
     def test_every_kept_store_is_tested(self):
         names = {path.name.removesuffix('.tar.xz').replace('-', '_')
                  for path in STORES.glob('*.tar.xz')}
@@ -126,7 +130,8 @@ class NewerFormats(StoreCase):
                         ('store', 'ls', store, 'alice@example.test'),
                         ('store', 'cat', store, uidl), ('store', 'tail', store),
                         ('store', 'export', store, '--maildir', self.folder + '/out'),
-                        ('store', 'import', store, 'alice@example.test', mail)):
+                        ('store', 'import', store, 'alice@example.test', mail),
+                        ('store', 'compact', store), ('store', 'expire', store, '--keep', '1')):
             with self.subTest(' '.join(command[:2])):
                 result = run(*command, seconds=20)
                 self.assertEqual(result.returncode, NEWER, result.stderr)

@@ -130,7 +130,9 @@ void world_boot(struct world *world)
     world->shards_count = 1 + (uint32_t)random_below(&world->random, WORLD_SHARDS_MAX);
     store_options_default(&options);
     options.shards = world->shards_count;
-    options.segment_bytes = 1 << 20;
+    options.segment_bytes = 512 << 10;
+    options.reclaim_rate =
+        world_chance(world, 200) ? 0 : 1ull << (20 + random_below(&world->random, 10));
     options.batch_bytes = 128 << 10;
     options.commit_depth = 1 + (uint32_t)random_below(&world->random, 3);
     options.chunk_bytes = 16 << 10;

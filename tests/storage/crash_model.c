@@ -198,8 +198,9 @@ static void expunge(struct model *model)
     struct store_log *log = bed->logs[model->expunge_shard];
     ck_assert_int_eq(store_bed_drop(bed, name, &model->expunging), STATUS_OK);
     ck_assert_int_eq(store_maildrop_open(log, name, 0), STATUS_BUSY);
+    uint32_t of_four = 1 + draw(model, 4); /* so many of them go */
     for (uint32_t i = 0; i < model->expunging->count; i++) {
-        if (draw(model, 3))
+        if (draw(model, 4) >= of_four)
             continue;
         model->expunging->deleted[i / 8] |= (uint8_t)(1 << i % 8);
         find(model, model->expunging->links[i].id)->deletions[model->expunge_mailbox] =
@@ -212,9 +213,17 @@ static void expunge(struct model *model)
 void model_step(struct model *model)
 {
     uint32_t shard = draw(model, model->bed->options.shards);
-    switch (draw(model, 16)) {
+    switch (draw(model, 20)) {
     case 0:
         expunge(model);
+        break;
+    case 16:
+        store_reclaim_all(model->bed->logs[shard]);
+        break;
+    case 17:
+    case 18:
+    case 19:
+        store_bed_turn(model->bed);
         break;
     case 1:
     case 2:

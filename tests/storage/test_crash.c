@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define LIVES 4
+#define LIVES 6
 
 struct weather { /* what the disk is like */
     const char *name;
@@ -42,10 +42,12 @@ static void live(struct model *model)
     bed->options.shards = 1 + (uint32_t)random_below(&bed->random, 3);
     bed->options.commit_depth = 1 + (uint32_t)random_below(&bed->random, 4);
     bed->options.seed = random_next(&bed->random);
+    bed->options.segment_bytes = 256 * 1024 << random_below(&bed->random, 2);
+    bed->options.reclaim_rate = random_below(&bed->random, 3) * 100000000;
     bed->refuse_links = (uint32_t)random_below(&bed->random, 3);
     store_bed_open(bed);
     model_check(model);
-    uint64_t steps = random_below(&bed->random, 120);
+    uint64_t steps = random_below(&bed->random, 240);
     for (uint64_t i = 0; i < steps; i++)
         model_step(model);
     if (random_below(&bed->random, 4) == 0) {

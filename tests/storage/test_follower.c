@@ -108,9 +108,9 @@ static uint32_t make(const struct made *made)
 
 static enum status next(uint64_t *sequence)
 {
-    struct batch_cursor batch;
-    enum status status = follower_next(&follower, now_ns, &batch);
-    *sequence = status == STATUS_OK ? batch.header.sequence : 0;
+    struct pack pack;
+    enum status status = follower_next(&follower, now_ns, &pack);
+    *sequence = status == STATUS_OK ? pack.batch.header.sequence : 0;
     return status;
 }
 
@@ -268,11 +268,12 @@ START_TEST(a_batch_that_is_void)
     assert_none(true); /* nobody whose chain it is in vouches for the first */
     now_ns += FOLLOWER_STILL_NS;
     assert_next(1);
-    struct batch_cursor batch;
+    struct pack pack;
+    uint32_t slot;
     struct record record;
-    ck_assert_int_eq(follower_next(&follower, now_ns, &batch), STATUS_OK);
-    ck_assert_uint_eq(batch.header.segment, 2);
-    ck_assert(!batch_next(&batch, &record));
+    ck_assert_int_eq(follower_next(&follower, now_ns, &pack), STATUS_OK);
+    ck_assert_uint_eq(pack.segment, 2);
+    ck_assert(!pack_next(&pack, &record, &slot));
     now_ns += LATER;
     assert_none(true);
     now_ns += LATER;

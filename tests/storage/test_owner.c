@@ -11,11 +11,11 @@ static _Atomic uint64_t settled[2];
 
 static void open_owner(void)
 {
-    const uint64_t ends[2] = {10, 20};
+    const uint64_t ends[2] = {10, 20}, covered[2] = {5, 20};
     settled[0] = 10;
     settled[1] = 20;
     owner_init(&owner, &tallies);
-    ck_assert_int_eq(owner_start(&owner, 2, ends), STATUS_OK);
+    ck_assert_int_eq(owner_start(&owner, 2, ends, covered), STATUS_OK);
 }
 
 static void close_owner(void)

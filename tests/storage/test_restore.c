@@ -124,7 +124,7 @@ START_TEST(readers_change_nothing)
         index->read_only = true;
         ck_assert_int_eq(store_bed_try(&bed, STORE_READ, &fault), STATUS_OK);
         expect_all();
-        ck_assert_int_eq(bed.store->private_index != NULL, round == 2);
+        ck_assert_int_eq(bed.store->in_memory, round == 2);
         store_bed_close(&bed);
         index->read_only = false;
         ck_assert_uint_eq(index_memory_runs(index), runs);

@@ -109,6 +109,7 @@ END_TEST
 /* Looking in while another writes: what is acknowledged is there, and nothing seems damaged. */
 START_TEST(looking_in)
 {
+    bed.options.segment_bytes = 1024 * 1024;
     store_bed_open(&bed);
     struct fault fault;
     struct medium *medium;

@@ -1,0 +1,225 @@
+"""What the promises of the store rest on, each with the edits that take it away, and the programs
+of the proof that must notice."""
+import collections
+
+Mutation = collections.namedtuple('Mutation', 'name edits proofs')
+
+# Power cuts at every moment of some histories of each kind.
+CUTS = (('tests/crash/enumerate', '--first', '--histories', '0', '42'),)
+MEDIUM_CUTS = (('tests/crash/enumerate', '--first', '--kind', '6'),)
+FAULTS = (('tests/crash/faults', '--first'),)
+ROTTEN = (('tests/crash/faults', '--first', '--from', 'rotten'),)
+DAMAGE = (('tests/crash/damage', '--first'),)
+# Where one thing stands behind another, so that no one state tells whether it is there.
+UNIT = {name: ((f'tests/storage/test_{name}',),)
+        for name in ('batch', 'chain', 'fetch', 'format', 'scan')}
+
+JOB = 'storage/file_job.c'
+MEDIUM = 'storage/medium_file.c'
+COMMIT = 'storage/commit.c'
+CHAIN = 'storage/chain.c'
+RECOVER = 'storage/recover.c'
+SETTLE = 'storage/settle.c'
+BATCH = 'storage/batch.c'
+RECORD = 'storage/record.c'
+HINT = 'storage/hint.c'
+SCAN = 'storage/scan.c'
+FETCH = 'storage/fetch.c'
+
+PREPARE = '''ALLOCATE, FILL, SYNC_FILE,
+                      SYNC_HOME, TIDYING}'''
+PUBLISH = '''FILL, SYNC_FILE, RENAME,
+                      SYNC_HOME, TIDYING}'''
+
+
+def without(text, words):
+    return text.replace(words, '')
+
+
+MUTATIONS = (
+    # ---- syncs ----
+    # The fence's sync covers the store's own folder, too: each of the two would do for that.
+    Mutation('syncs of the store\'s folder in its parent, and by the fence',
+             ((MEDIUM, 'if (made && !directory_sync_parent(fd))', 'if (made && !made)'),
+              (MEDIUM, 'if (status == STATUS_OK && syncfs(file->root) < 0)', 'if (false)')), CUTS),
+    Mutation('sync of the whole file system by the fence',
+             ((MEDIUM, 'if (status == STATUS_OK && syncfs(file->root) < 0)', 'if (false)'),), CUTS),
+    Mutation('sync of the store\'s folder, for a shard\'s',
+             ((JOB, '[SYNC_ROOT] = {wants_home, sync_root, root_synced}',
+               '[SYNC_ROOT] = {wants_undoing, sync_root, root_synced}'),), CUTS),
+    Mutation('sync of a spare', ((JOB, PREPARE, without(PREPARE, 'SYNC_FILE,')),), CUTS),
+    Mutation('sync of a spare\'s name', ((JOB, PREPARE, without(PREPARE, 'SYNC_HOME,')),), CUTS),
+    Mutation('sync of a segment\'s name',
+             ((JOB, '{OPEN_HOME, RENAME, SYNC_HOME, TIDYING}', '{OPEN_HOME, RENAME, TIDYING}'),),
+             CUTS),
+    Mutation('sync of a published file', ((JOB, PUBLISH, without(PUBLISH, 'SYNC_FILE,')),), CUTS),
+    Mutation('sync of a published file before it gets its name',
+             ((JOB, 'CREATE, ' + PUBLISH,
+               'CREATE, FILL, RENAME, SYNC_FILE, SYNC_HOME, TIDYING}'),), CUTS),
+    Mutation('sync of a published file\'s name',
+             ((JOB, PUBLISH, without(PUBLISH, 'SYNC_HOME,')),), CUTS),
+    Mutation('sync of a removal',
+             ((JOB, '{OPEN_HOME, UNLINK, SYNC_HOME, TIDYING}', '{OPEN_HOME, UNLINK, TIDYING}'),),
+             CUTS),
+    Mutation('RWF_DSYNC of a direct write',
+             ((MEDIUM, 'if (io->file->direct && io->file->durable)', 'if (false)'),), CUTS),
+    Mutation('fdatasync after a buffered write',
+             ((MEDIUM, 'if (full && !io->file->direct && io->file->durable)', 'if (false)'),),
+             CUTS),
+    Mutation('sync by a reader of what it has read',
+             ((MEDIUM, 'io_uring_prep_fsync(sqe, object->read_fd, IORING_FSYNC_DATASYNC);',
+               'io_uring_prep_nop(sqe);'),), MEDIUM_CUTS),
+    # ---- what the world does ----
+    Mutation('a short write goes on', ((MEDIUM, '        return !full;', '        return false;'),),
+             FAULTS),
+    Mutation('a short filling goes on',
+             ((JOB, 'return wants_filling(job) ? STEP_AGAIN : STEP_OVER;', 'return STEP_OVER;'),),
+             FAULTS),
+    Mutation('a failed sync fails the change',
+             ((JOB, '[SYNC_FILE] = {NULL, sync_file, NULL}',
+               '[SYNC_FILE] = {NULL, sync_file, tidied}'),),
+             FAULTS),
+    Mutation('a failed write refuses its messages',
+             ((COMMIT, 'if (op->result >= 0) {', 'if (true) {'),), FAULTS),
+    Mutation('after a failed write the log goes on elsewhere',
+             ((COMMIT, '    segment_drop(commit->segment);\n    commit->segment = NULL;\n'
+               '    commit->state = COMMIT_HOMELESS;', '    commit->state = COMMIT_HOMELESS;'),),
+             FAULTS),
+    Mutation('deletions that did not become durable are no +OK',
+             ((SETTLE, 'expunge_settle(log, cookie, record, durable ? STATUS_OK : '
+               'log->commit.failure);', 'expunge_settle(log, cookie, record, STATUS_OK);'),),
+             FAULTS),
+    Mutation('a place without a batch is read again',
+             ((SCAN, 'if (!header_at(scan, offset, &header))\n            offset = next;',
+               'offset = next;'),), UNIT['scan']),
+    Mutation('what can\'t be read at the end of a log is no end',
+             ((RECOVER, 'judged[i].scan->unreadable > 0 && recover->repair', 'false'),), ROTTEN),
+    # ---- the order of things ----
+    Mutation('links, then 250: a link that is not taken is offered again',
+             ((SETTLE, '        if (!taken && !settle->closing)\n'
+               '            return false;\n', ''),),
+             CUTS),
+    Mutation('links, then 250: all links of a message',
+             ((SETTLE, 'while (settle->in_stop ||', 'if (settle->in_stop ||'),), CUTS),
+    Mutation('a batch is told only when all before it are durable',
+             ((COMMIT, """        if (batch->state != BATCH_DURABLE)
+            return;
+""", """        bool later = false;
+        for (uint64_t i = commit->ended + 1; i < commit->submitted; i++)
+            later = later || commit_batch(commit, i)->state == BATCH_DURABLE;
+        if (batch->state != BATCH_DURABLE && !later)
+            return;
+"""),), CUTS),
+    Mutation('a segment\'s header',
+             (('storage/spare.c', """    case SPARE_BEGINNING:
+        medium_write(medium, spare->segment->object, spare->block, MEDIUM_BLOCK_BYTES, 0,
+                     &spare->op);
+""", """    case SPARE_BEGINNING:
+        spare->under_way = false;
+        spare->op.result = 0;
+"""),), CUTS),
+    # ---- what recovery believes ----
+    Mutation('durable_upto: nothing is vouched for',
+             ((COMMIT, 'durable_upto = commit->durable_sequence', 'durable_upto = 0'),), DAMAGE),
+    Mutation('durable_upto: what is in flight is vouched for',
+             ((COMMIT, 'durable_upto = commit->durable_sequence',
+               'durable_upto = batch->header.sequence - 1'),), CUTS),
+    Mutation('the anchor',
+             ((COMMIT, 'commit->state = COMMIT_ANCHORING;\n'
+               '    submit(commit, begin_batch(commit, BATCH_ANCHOR));',
+               'commit->state = COMMIT_RUNNING;'),), CUTS),
+    Mutation('the anchor is durable before anything gets a number',
+             ((COMMIT, 'commit->state == COMMIT_ANCHORING && commit->flights == 0',
+               'commit->state == COMMIT_ANCHORING'),), FAULTS),
+    Mutation('the step of numbers from run to run',
+             ((RECOVER, 'return (end_lsn + LSN_STEP / 2 + LSN_STEP - 1) / LSN_STEP * LSN_STEP;',
+               'return end_lsn;'),), CUTS),
+    Mutation('numbers of what is lost are not given again',
+             ((RECOVER, 'recover_next_lsn(chain.end_lsn + lost)', 'recover_next_lsn(1)'),), CUTS),
+    Mutation('void batches', ((CHAIN, 'batch->counts = false;\n    }\n}', ';\n    }\n}'),), FAULTS),
+    Mutation('a torn batch is no part of the log',
+             ((CHAIN, 'if (batch->bad > 0 && !vouched)\n        return false;\n', ''),), CUTS),
+    Mutation('a batch counts only behind the one before',
+             ((CHAIN, 'return header->sequence - 1 <= chain->durable_upto;', 'return true;'),),
+             CUTS),
+    Mutation('CRC of the batch before',
+             ((CHAIN, ' && header->previous_crc == chain->crc', ''),), UNIT['chain']),
+    Mutation('numbers only grow',
+             ((CHAIN, ' || header->first_lsn < chain->end_lsn', ''),), CUTS),
+    Mutation('CRC of the batch before, and numbers only grow',
+             ((CHAIN, ' && header->previous_crc == chain->crc', ''),
+              (CHAIN, ' || header->first_lsn < chain->end_lsn', '')), CUTS),
+    Mutation('a log goes on only in a sound segment',
+             ((RECOVER, 'judged[chain->tail].hint || judged[chain->tail].damaged ||',
+               'judged[chain->tail].hint ||'),), DAMAGE),
+    Mutation('no hint of a damaged segment',
+             ((RECOVER, '!judged[i].hint && !judged[i].damaged)\n            publish',
+               '!judged[i].hint)\n            publish'),), DAMAGE),
+    # ---- checksums, and who a thing says that it is ----
+    Mutation('CRC of STORE',
+             (('storage/identity.c', ' || read.crc != checksum(&read)', ''),), DAMAGE),
+    Mutation('CRC of a segment\'s header',
+             (('storage/segment.c', 'header.crc != checksum(&header) || ', ''),), DAMAGE),
+    Mutation('CRC of a batch\'s header',
+             ((BATCH, ' || read.crc != checksum(&read)', ''),), DAMAGE),
+    Mutation('epoch in a batch\'s header',
+             ((BATCH, 'read.epoch != place->epoch || ', ''),), DAMAGE),
+    Mutation('epoch as the seed of a batch\'s CRC',
+             ((BATCH, '(uint32_t)(header->epoch ^ header->epoch >> 32)', '0'),),
+             UNIT['format']),
+    Mutation('segment in a batch\'s header',
+             ((BATCH, 'read.segment != place->segment ||', ''),), UNIT['batch']),
+    Mutation('place in a batch\'s header',
+             ((BATCH, '(uint64_t)read.block * MEDIUM_BLOCK_BYTES != place->offset || ', ''),),
+             UNIT['batch']),
+    Mutation('CRC of a record\'s header',
+             ((RECORD, ' ||\n        header.header_crc != header_checksum(&header, seed)', ''),),
+             DAMAGE),
+    Mutation('CRC of a record\'s payload',
+             ((RECORD, 'if (header.payload_crc != crc32c(', 'if (false && 0 != crc32c('),), DAMAGE),
+    Mutation('CRC of a chunk in the message that it is of',
+             ((FETCH, 'chunk.header.payload_crc == ref.crc &&', ''),), DAMAGE),
+    Mutation('id of the message that is read',
+             ((FETCH, 'link_of(&record->header, 0, 0).id == link->id &&', ''),),
+             UNIT['fetch']),
+    Mutation('CRC of a hint\'s header',
+             ((HINT, 'read.header_crc != header_checksum(&read) || ', ''),), DAMAGE),
+    Mutation('CRC of a hint\'s body',
+             ((HINT, ' ||\n        read.body_crc != crc32c(0, bytes.data + sizeof(read), '
+               'bytes.size - sizeof(read))', ''),), DAMAGE),
+    # ---- broken stores ----
+    Mutation('a store that loses a recipient\'s copy at its next start',
+             (('storage/rebuild.c', 'i < entry->links && hint_next', 'i < 1 && hint_next'),), CUTS),
+    Mutation('a store that shows a message twice',
+             (('storage/delta.c', """    mailbox->links[mailbox->count++] = *link;
+    delta->links++;
+""", """    mailbox->links[mailbox->count++] = *link;
+    mailbox->links = room(delta, mailbox->links, mailbox->count, &mailbox->capacity);
+    mailbox->links[mailbox->count++] = *link;
+    delta->links++;
+"""),), CUTS),
+    Mutation('a store that swaps two bytes of a body',
+             (('storage/append.c', '    commit_add(&log->commit, &slot, &header, &cookie);',
+               '    uint8_t swapped = out[1];\n    out[1] = out[0];\n    out[0] = swapped;\n'
+               '    commit_add(&log->commit, &slot, &header, &cookie);'),), CUTS),
+    Mutation('a store that forgets deletions at its next start',
+             (('storage/rebuild.c', 'if (id != 0)\n            delete_link', 'if (id == 0)\n'
+               '            delete_link'),), CUTS),
+    Mutation('a store that delivers to somebody else',
+             (('storage/rebuild.c', 'add_link(rebuild, name, &link);',
+               'add_link(rebuild, SPAN("a@x"), &link);'),), CUTS),
+    Mutation('a store that serves what fails its checks',
+             ((FETCH, 'record) != RECORD_GOOD)\n        return false;',
+               'record) == RECORD_BAD_HEADER)\n        return false;\n'
+               '    record_view(job->record_buffer, record);'),), DAMAGE),
+    Mutation('a store that takes torn for damaged',
+             ((CHAIN, 'uint64_t last = until < chain->durable_upto ? until : chain->durable_upto;',
+               'uint64_t last = until;'),
+              (CHAIN, 'return header->sequence - 1 <= chain->durable_upto;', 'return true;')),
+             CUTS),
+    Mutation('a store that takes damaged for torn',
+             ((CHAIN, 'if (segments[i].hint && segments[i].hint->last_sequence > durable_upto)',
+               'if (false)'),
+              (CHAIN, 'batches[b].counts && scan->batches[b].header.durable_upto > durable_upto',
+               'batches[b].counts && false')), DAMAGE),
+)

@@ -1,0 +1,127 @@
+#include "storage/compactor.h"
+
+#include "storage/store_log.h"
+#include "tests/check_main.h"
+#include "tests/storage/compact_bed.h"
+
+#include <stdlib.h>
+
+static struct compact_bed bed;
+
+static void open_bed(void)
+{
+    compact_bed_open(&bed);
+}
+
+static void close_bed(void)
+{
+    compact_bed_close(&bed);
+}
+
+START_TEST(what_lives_stays_where_links_say)
+{
+    compact_bed_fill(&bed, 1, "a");
+    compact_bed_thin_out(&bed, 'a', 4);
+    uint32_t count = compact_bed_check(&bed, 4);
+    ck_assert_int_eq(compact_bed_compact(&bed, 1, 90), STATUS_OK);
+    ck_assert(compact_bed_segment(&bed, 1).compact);
+    ck_assert_uint_lt(compact_bed_segment(&bed, 1).bytes, bed.bed.options.segment_bytes / 2);
+    ck_assert(!medium_has(bed.bed.mediums[0], hint_name(0, 1)));
+    ck_assert_uint_eq(compact_bed_check(&bed, 4), count);
+    compact_bed_verify(&bed);
+    compact_bed_reopen(&bed);
+    ck_assert_uint_eq(compact_bed_check(&bed, 4), count);
+    compact_bed_verify(&bed);
+    ck_assert_int_eq(compact_bed_compact(&bed, 1, 90), STATUS_AGAIN); /* nothing more to gain */
+    compact_bed_thin_out(&bed, 'a', 2);
+    ck_assert_int_eq(compact_bed_compact(&bed, 1, 90), STATUS_OK);
+    ck_assert_uint_eq(compact_bed_segment(&bed, 1).generation, 3);
+    ck_assert_uint_eq(compact_bed_check(&bed, 8), (count + 1) / 2);
+    compact_bed_verify(&bed);
+}
+END_TEST
+
+START_TEST(too_little_to_gain)
+{
+    compact_bed_fill(&bed, 1, "a");
+    ck_assert_int_eq(compact_bed_compact(&bed, 1, 90), STATUS_AGAIN);
+    ck_assert(!compact_bed_segment(&bed, 1).compact);
+    ck_assert(medium_has(bed.bed.mediums[0], hint_name(0, 1)));
+}
+END_TEST
+
+/* Of dead neighbours one stone is left, whichever dies first; what lives between two parts them. */
+START_TEST(empty_neighbours_become_one)
+{
+    static const uint32_t orders[][3] = {{1, 2, 3}, {3, 2, 1}, {1, 3, 2}, {2, 1, 3}};
+    compact_bed_fill(&bed, 3, "b");
+    compact_bed_thin_out(&bed, 'b', 0);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(compact_bed_compact(&bed, orders[_i][i], 50), STATUS_OK);
+    ck_assert_uint_eq(compact_bed_segment(&bed, 1).number, 0);
+    ck_assert_uint_eq(compact_bed_segment(&bed, 2).number, 0);
+    struct recovered_segment stone = compact_bed_segment(&bed, 3);
+    ck_assert(stone.compact);
+    ck_assert_uint_eq(stone.records, 0);
+    ck_assert_uint_eq(stone.first_sequence, 1);
+    ck_assert(!medium_has(bed.bed.mediums[0], segment_name(0, 1)));
+    ck_assert(!medium_has(bed.bed.mediums[0], hint_name(0, 2)));
+    compact_bed_verify(&bed);
+    compact_bed_reopen(&bed);
+    ck_assert_uint_eq(bed.bed.store->logs[0].stats.corrupt_batches, 0);
+    compact_bed_put(&bed, 500, "a");
+    compact_bed_verify(&bed);
+}
+END_TEST
+
+/* A segment that is lost is told from those that were given back. */
+START_TEST(a_lost_segment_is_missed)
+{
+    struct store_stats stats;
+    compact_bed_fill(&bed, 3, "b");
+    compact_bed_thin_out(&bed, 'b', 0);
+    ck_assert_int_eq(compact_bed_compact(&bed, 1, 50), STATUS_OK);
+    ck_assert_int_eq(compact_bed_compact(&bed, 3, 50), STATUS_OK);
+    ck_assert_int_ge(medium_remove_wait(bed.bed.mediums[0], segment_name(0, 2)), 0);
+    compact_bed_reopen(&bed);
+    store_stats(bed.bed.store, 0, &stats);
+    ck_assert_uint_gt(stats.corrupt_batches, 0);
+}
+END_TEST
+
+/* The old form or the new one, wherever the power goes. */
+START_TEST(a_crash_at_any_step)
+{
+    compact_bed_fill(&bed, 2, "a");
+    compact_bed_thin_out(&bed, 'a', 8);
+    for (int steps = 0; !compact_bed_segment(&bed, 1).compact; steps++) {
+        struct compactor *compactor = calloc(1, sizeof(*compactor));
+        compactor_begin(compactor, bed.bed.logs[0], 0, 1, 90);
+        for (int i = 0; i < steps && !compactor_turn(compactor); i++)
+            store_bed_turn(&bed.bed);
+        sim_disk_crash(bed.bed.disk);
+        compactor_abandon(compactor);
+        free(compactor);
+        store_bed_crash(&bed.bed);
+        store_bed_open(&bed.bed);
+        (void)compact_bed_check(&bed, 8);
+        compact_bed_verify(&bed);
+        ck_assert(!medium_has(bed.bed.mediums[0],
+                              (struct medium_name){.kind = MEDIUM_REWRITE, .shard = 0}));
+    }
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *suite = suite_create("compactor");
+    TCase *tcase = tcase_create("compactor");
+    tcase_add_checked_fixture(tcase, open_bed, close_bed);
+    tcase_add_test(tcase, what_lives_stays_where_links_say);
+    tcase_add_test(tcase, too_little_to_gain);
+    tcase_add_loop_test(tcase, empty_neighbours_become_one, 0, 4);
+    tcase_add_test(tcase, a_lost_segment_is_missed);
+    tcase_add_test(tcase, a_crash_at_any_step);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
