@@ -46,9 +46,13 @@ struct stack_connection {
     struct tcp_pcb *pcb; /* NULL once lwIP has freed it */
     const struct net_handler *handler;
     void *session;            /* the context of listen or connect until STACK_OPEN */
-    struct tx_queue queue;    /* what the peer has not acknowledged */
+    struct tx_queue queue;    /* not released yet */
     struct net_tx *unwritten; /* of the queue, the first that lwIP does not have all of, */
-    uint32_t written;         /* and how much of it it has */
+    uint32_t unwritten_from;  /* and from where on */
+    /* Bytes since the beginning, in order but for `released`, which copies may carry past
+     * `acknowledged`: what the peer has, what was given back, where copies begin that nothing but
+     * copies follows, what lwIP has. */
+    uint32_t acknowledged, released, copied_from, written;
     uint32_t generation;
     struct pbuf *kept, *kept_last; /* received, and left by the handler: one by one, no chain */
     uint32_t listed_next, waiting_next;
