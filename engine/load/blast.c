@@ -9,6 +9,7 @@
 #include "engine/process.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -53,11 +54,13 @@ struct blast {
     struct timeline timeline;
     struct dpdk *dpdk; /* NULL: the kernel's network alone */
     struct part *parts;
-    uint32_t parts_count;     /* whose thread was started */
-    pthread_t watcher;        /* the main thread */
-    _Atomic(uint32_t) served; /* parts that have no more to say, */
-    _Atomic(uint32_t) over;   /* and that are gone */
-    _Atomic(int) ending;      /* enum ending */
+    uint32_t parts_count;       /* whose thread was started */
+    pthread_t watcher;          /* the main thread */
+    _Atomic(uint32_t) expected; /* parts, as far as is known */
+    _Atomic(uint32_t) served;   /* of those: have no more to say, */
+    _Atomic(uint32_t) carried;  /* nor to carry, */
+    _Atomic(uint32_t) over;     /* and are gone */
+    _Atomic(int) ending;        /* enum ending */
 };
 
 void blast_options_default(struct blast_options *options)
@@ -134,15 +137,19 @@ static void part_serve(struct part *part)
     }
 }
 
-/* On a port that they share, parts carry each other's frames: nobody goes before all are done. */
+/* On a port that they share, parts carry each other's frames: nobody leaves his loop before all
+ * are done, and nobody goes before all have left it. */
 static void part_carry(struct part *part)
 {
     struct blast *blast = part->blast;
     atomic_fetch_add(&blast->served, 1);
-    while (blast->dpdk != NULL && part->net != NULL &&
-           atomic_load(&blast->served) < blast->options->shards &&
-           atomic_load(&blast->ending) != END_NOW)
+    if (blast->dpdk == NULL)
+        return;
+    while (part->net != NULL && atomic_load(&blast->served) < atomic_load(&blast->expected))
         net_poll(part->net, NS_PER_MS);
+    atomic_fetch_add(&blast->carried, 1);
+    while (atomic_load(&blast->carried) < atomic_load(&blast->expected))
+        sched_yield();
 }
 
 static void part_close(struct part *part)
@@ -216,6 +223,7 @@ static void watch(struct blast *blast, const sigset_t *signals, blast_progress *
 static enum status start_parts(struct blast *blast, struct fault *fault)
 {
     uint32_t shards = blast->options->shards;
+    atomic_store(&blast->expected, shards);
     blast->parts = calloc(shards, sizeof *blast->parts);
     if (blast->parts == NULL)
         return fault_set(fault, STATUS_SYSTEM, "no memory for %u shards", shards);
@@ -226,6 +234,7 @@ static enum status start_parts(struct blast *blast, struct fault *fault)
         if (part->tally == NULL || pthread_create(&part->thread, NULL, part_run, part) != 0) {
             free(part->tally);
             atomic_store(&blast->ending, END_NOW);
+            atomic_store(&blast->expected, i);
             return fault_set(fault, STATUS_SYSTEM, "cannot start a thread for shard %u", i);
         }
         blast->parts_count++;

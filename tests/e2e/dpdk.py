@@ -57,41 +57,42 @@ def _tool(*words):
         raise unittest.SkipTest(f'{" ".join(words)}: {result.stderr.strip()}')
 
 
-class Cable:
-    """A virtual cable: one end here, for DPDK, the other in a namespace of its own, with the
-    addresses 10.77.0.2 and fd77::2. Leaves nothing behind."""
+class Space:
+    """A network namespace with the kernel's clients in it. Leaves nothing behind."""
 
     def __init__(self):
         need()
         if os.geteuid() != 0:
             raise unittest.SkipTest('a network namespace needs root')
         self.space, self.device = f'mailrace{os.getpid()}', f'mr{os.getpid()}'
+        self._undo = contextlib.ExitStack()
 
     def __enter__(self):
-        with contextlib.ExitStack() as undo:
+        with self._undo as undo:
             _tool('ip', 'netns', 'add', self.space)
             undo.callback(_tool, 'ip', 'netns', 'del', self.space)
-            _tool('ip', 'link', 'add', self.device, 'type', 'veth', 'peer', 'name', 'far', 'netns',
-                  self.space)
-            pathlib.Path(f'/proc/sys/net/ipv6/conf/{self.device}/disable_ipv6').write_text('1')
-            inside = ('ip', '-n', self.space)
-            _tool(*inside, 'addr', 'add', f'{CLIENT}/24', 'dev', 'far')
-            _tool(*inside, 'addr', 'add', 'fd77::2/64', 'dev', 'far', 'nodad')
-            _tool(*inside, 'link', 'set', 'far', 'up')
-            _tool('ip', 'link', 'set', self.device, 'up')
-            # the kernel leaves checksums to a card that is not there
-            _tool('ip', 'netns', 'exec', self.space, 'ethtool', '-K', 'far', 'tx', 'off', 'tso',
-                  'off', 'gso', 'off')
+            self.make()
             self._undo = undo.pop_all()
         return self
 
     def __exit__(self, *_):
         self._undo.close()
 
-    def server(self, driver):
+    def make(self):
+        """What is in it from the beginning."""
+
+    def bring_up(self, device):
+        inside = ('ip', '-n', self.space)
+        _tool(*inside, 'addr', 'add', f'{CLIENT}/24', 'dev', device)
+        _tool(*inside, 'addr', 'add', 'fd77::2/64', 'dev', device, 'nodad')
+        _tool(*inside, 'link', 'set', device, 'up')
+        # the kernel leaves checksums to a card that is not there
+        _tool('ip', 'netns', 'exec', self.space, 'ethtool', '-K', device, 'tx', 'off', 'tso', 'off',
+              'gso', 'off')
+
+    def server(self, device):
         return ['--io', 'dpdk', '--dpdk-address', f'{ADDRESS}/24', '--dpdk-address', 'fd77::1/64',
-                '--dpdk-args', f'{MEMORY} --file-prefix={self.device} '
-                               f'--vdev=net_{driver}0,iface={self.device}',
+                '--dpdk-args', f'{MEMORY} --file-prefix={self.device} --vdev={device}',
                 '--smtp', f'{ADDRESS}:25', '--smtp', '[fd77::1]:25', '--pop3', f'{ADDRESS}:110']
 
     def run(self, *words, stdin=b''):
@@ -104,3 +105,28 @@ class Cable:
             raise AssertionError(f'{words[0]} exited with {result.returncode}: '
                                  f'{result.stderr.decode(errors="replace")}')
         return result.stdout
+
+
+class Cable(Space):
+    """A virtual cable from here, where DPDK has its end, into the namespace."""
+
+    def make(self):
+        _tool('ip', 'link', 'add', self.device, 'type', 'veth', 'peer', 'name', 'far', 'netns',
+              self.space)
+        pathlib.Path(f'/proc/sys/net/ipv6/conf/{self.device}/disable_ipv6').write_text('1')
+        self.bring_up('far')
+        _tool('ip', 'link', 'set', self.device, 'up')
+
+    def server(self, driver):
+        return super().server(f'net_{driver}0,iface={self.device}')
+
+
+class Tap(Space):
+    """A server in the namespace, on a device that it makes there: one queue for each shard."""
+
+    def server(self):
+        return super().server(f'net_tap0,iface={self.device}')
+
+    def inside(self, server):
+        server.command = ['ip', 'netns', 'exec', self.space, *server.command]
+        return server

@@ -1,5 +1,6 @@
 """--io dpdk: over shared memory between two processes, and over a virtual cable with the kernel's
 clients at the other end."""
+import os
 import threading
 import time
 
@@ -20,7 +21,7 @@ class Memif(LoadCase):
         self.drain(f'pop3://127.0.0.1:{server.pop3_port}', load, **counts)
 
     def test_load_and_account(self):
-        count = 20000 if LONG else 3000
+        count = 20000 if LONG else 1000
         for flags in (('--connections', 1), ('--connections', 50),
                       ('--connections', 50, '--pipeline', '--per-connection', 7)):
             with self.subTest(flags), Server(*self.memif.server(), shards=1) as server:
@@ -80,6 +81,19 @@ class Memif(LoadCase):
             self.assertEqual(server.terminate(), 0)
             self.assertEqual(run('store', 'verify', server.store).returncode, 0)
 
+    def test_rests_while_nothing_comes(self):
+        with Server(*self.memif.server(), shards=1) as server:
+            def used():
+                with open(f'/proc/{server.process.pid}/stat', encoding='ascii') as file:
+                    fields = file.read().rsplit(')', 1)[1].split()
+                return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+            time.sleep(1)
+            before = used()
+            time.sleep(2)
+            self.assertLess(used() - before, 0.4)
+            # and is awake again at once
+            self.blast(URL, *self.memif.client(), '--messages', 200, acked=200)
+
     def test_nobody_at_the_other_end(self):
         result = run('blast', URL, *self.memif.client())
         self.assertEqual(result.returncode, UNAVAILABLE, result.stderr)
@@ -95,6 +109,9 @@ class Memif(LoadCase):
             (USAGE, "'epoll'", ('--io', 'epoll')),
             (CONFIG, 'there is no port 0',
              ('--io', 'dpdk', *address, '--dpdk-args', f'{dpdk.MEMORY} --no-pci')),
+            (71, 'nr_hugepages', ('--io', 'dpdk', *address, '--dpdk-args', '--no-pci -m 9999999')),
+            (71, "Invalid 'command line' arguments",
+             ('--io', 'dpdk', *address, '--dpdk-args', '--bogus')),
             (71, 'no_such_device', ('--io', 'dpdk', *address, '--dpdk-args',
                                     f'{dpdk.MEMORY} --vdev=no_such_device0')),
         )
@@ -104,36 +121,51 @@ class Memif(LoadCase):
                              '--accept-all', *flags)
                 self.assertEqual(result.returncode, code, result.stderr)
                 self.assertIn(words, result.stderr)
+                self.assertEqual(result.stdout, '')
                 self.assertEqual(result.stderr.count('\n'), 1, result.stderr)
 
 
-class Veth(LoadCase):
-    def check_driver(self, driver):
-        passwd = self.path('passwd')
-        with open(passwd, 'w', encoding='ascii') as file:
+class Kernel(LoadCase):
+    """The kernel's clients at the other end."""
+
+    def setUp(self):
+        super().setUp()
+        self.passwd = self.path('passwd')
+        with open(self.passwd, 'w', encoding='ascii') as file:
             file.write('kernel@example.test:{PLAIN}secret\n')
-        with dpdk.Cable() as cable, Server(*cable.server(driver), passwd=passwd,
-                                           shards=1) as server:
-            mail = message('from afar', b'x' * 70 + b'\r\n.\r\n' + b'y' * 200000 + b'\r\n')
-            mail = mail.replace(b'y' * 900, b'y' * 900 + b'\r\n')
-            for host in dpdk.ADDRESS, '[fd77::1]':
-                cable.run('curl', '--silent', '--show-error', f'smtp://{host}/client.test',
-                          '--mail-from', 'sender@example.test', '--mail-rcpt',
-                          'kernel@example.test', '--upload-file', '-', stdin=mail)
-            cable.run('swaks', '--server', dpdk.ADDRESS, '--from', 'sender@example.test', '--to',
-                      'kernel@example.test', '--body', 'hello')
-            cable.run('smtp-source', '-s', '20', '-m', '500', '-l', '4096', '-f',
-                      'sender@example.test', '-t', 'kernel@example.test', f'{dpdk.ADDRESS}:25')
-            first = cable.run('curl', '--silent', '--show-error', f'pop3://{dpdk.ADDRESS}/1',
-                              '--user', 'kernel@example.test:secret')
-            self.assertEqual(without_trace(first), mail)
-            listed = cable.run('curl', '--silent', '--show-error', f'pop3://{dpdk.ADDRESS}/',
-                               '--user', 'kernel@example.test:secret')
-            self.assertEqual(len(listed.splitlines()), 503)
+
+    def send_and_fetch(self, space):
+        mail = message('from afar', (b'y' * 900 + b'\r\n.\r\n') * 200)
+        for host in dpdk.ADDRESS, '[fd77::1]':
+            space.run('curl', '--silent', '--show-error', f'smtp://{host}/client.test',
+                      '--mail-from', 'sender@example.test', '--mail-rcpt', 'kernel@example.test',
+                      '--upload-file', '-', stdin=mail)
+        space.run('swaks', '--server', dpdk.ADDRESS, '--from', 'sender@example.test', '--to',
+                  'kernel@example.test', '--body', 'hello')
+        space.run('smtp-source', '-s', '20', '-m', '500', '-l', '4096', '-f',
+                  'sender@example.test', '-t', 'kernel@example.test', f'{dpdk.ADDRESS}:25')
+        curl = ('curl', '--silent', '--show-error', '--user', 'kernel@example.test:secret')
+        first = space.run(*curl, f'pop3://{dpdk.ADDRESS}/1')
+        self.assertEqual(without_trace(first), mail)
+        listed = space.run(*curl, f'pop3://{dpdk.ADDRESS}/')
+        self.assertEqual(len(listed.splitlines()), 503)
+
+    def check_cable(self, driver):
+        with dpdk.Cable() as cable, \
+                Server(*cable.server(driver), passwd=self.passwd, shards=1) as server:
+            self.send_and_fetch(cable)
             self.assertEqual(server.terminate(), 0)
 
     def test_af_packet(self):
-        self.check_driver('af_packet')
+        self.check_cable('af_packet')
 
     def test_af_xdp(self):
-        self.check_driver('af_xdp')
+        self.check_cable('af_xdp')
+
+    def test_a_queue_for_each_shard(self):
+        with dpdk.Tap() as tap, \
+                tap.inside(Server(*tap.server(), passwd=self.passwd, shards=2)) as server:
+            self.assertIn('2 queues', '\n'.join(server.lines))
+            tap.bring_up(tap.device)
+            self.send_and_fetch(tap)
+            self.assertEqual(server.terminate(), 0)

@@ -6,7 +6,7 @@
 
 #define EAL_LINE_BYTES 200
 
-/* As dpdk_open. The thread that calls it keeps its processors. `said` gets the last line of what
+/* As dpdk_open. The thread that calls it keeps its processors. `said` gets the first line of what
  * went wrong and did not stop it, such as a device that could not be made; else it is empty. */
 enum status eal_start(const char *arguments, char said[EAL_LINE_BYTES],
                       struct fault *fault) MUST_CHECK;

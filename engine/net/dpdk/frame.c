@@ -1,6 +1,7 @@
 #include "engine/net/dpdk/frame.h"
 
 #include <arpa/inet.h>
+#include <stdbool.h>
 #include <string.h>
 
 enum {
@@ -14,6 +15,8 @@ enum {
     PROTOCOL_ICMP = 1,
     PROTOCOL_TCP = 6,
     PROTOCOL_ICMPV6 = 58,
+    OPTION_END = 0,
+    OPTION_NOTHING = 1,
     /* RFC 4861: routers' words are for hosts that find their way by them, and we are told ours */
     ICMPV6_NEIGHBOUR_SOLICITATION = 135,
     ICMPV6_NEIGHBOUR_ADVERTISEMENT = 136,
@@ -26,13 +29,29 @@ static uint16_t number(const uint8_t *data)
     return (uint16_t)(data[0] << 8 | data[1]);
 }
 
+/* Each option within the header: lwIP takes their lengths on trust. */
+static bool options_are_sound(const uint8_t *data, uint32_t header)
+{
+    uint32_t at = TCP_BYTES;
+    while (at < header && data[at] != OPTION_END) {
+        if (data[at] == OPTION_NOTHING) {
+            at++;
+            continue;
+        }
+        if (header - at < 2 || data[at + 1] < 2 || data[at + 1] > header - at)
+            return false;
+        at += data[at + 1];
+    }
+    return true;
+}
+
 /* `size` bytes of a segment, as the IP header has them. */
 static enum frame_kind look_tcp(const uint8_t *data, uint32_t size, struct frame_view *view)
 {
     if (size < TCP_BYTES)
         return FRAME_USELESS;
     uint32_t header = (data[12] >> 4) * 4u;
-    if (header < TCP_BYTES || header > size)
+    if (header < TCP_BYTES || header > size || !options_are_sound(data, header))
         return FRAME_USELESS;
     memcpy(&view->source_port, data, 2);
     memcpy(&view->destination_port, data + 2, 2);

@@ -7,7 +7,7 @@
 
 enum frame_kind {
     FRAME_USELESS,   /* nothing that we serve: to be dropped */
-    FRAME_TCP,       /* whole headers, not a fragment, no IPv6 extension headers before it */
+    FRAME_TCP,       /* sound headers, not a fragment, no IPv6 extension headers before it */
     FRAME_NEIGHBOUR, /* ARP, neighbour solicitations and advertisements */
     FRAME_ECHO,      /* other ICMP that a host has to take */
 };

@@ -293,7 +293,8 @@ enum status net_dpdk_open(struct net **opened, struct dpdk *dpdk, uint32_t shard
                                  .ring = ring,
                                  .shard = shard,
                                  .clock = clock,
-                                 .turn_ns = clock_monotonic_ns(clock)};
+                                 .turn_ns = clock_monotonic_ns(clock),
+                                 .sleep_ns = SLEEP_NS_MIN};
         status = port_enter(dpdk->port, shard, kernel, &net->wire, fault);
     }
     if (status == STATUS_OK) {

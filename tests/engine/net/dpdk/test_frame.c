@@ -91,6 +91,32 @@ START_TEST(believes_no_header_that_contradicts_itself)
 }
 END_TEST
 
+START_TEST(options_end_where_the_header_does)
+{
+    static const struct {
+        uint8_t bytes[8];
+        enum frame_kind kind;
+    } rows[] = {
+        {{2, 4, 5, 0xB4, 1, 1, 4, 2}, FRAME_TCP},      /* MSS, twice nothing, SACK permitted */
+        {{1, 1, 1, 0, 9, 9, 9, 9}, FRAME_TCP},         /* an end, and what comes after it */
+        {{1, 1, 1, 1, 1, 1, 1, 2}, FRAME_USELESS},     /* no room for a length */
+        {{2, 4, 5, 0xB4, 5, 10, 0, 0}, FRAME_USELESS}, /* longer than the header */
+        {{2, 4, 5, 0xB4, 8, 1, 0, 0}, FRAME_USELESS},  /* shorter than itself */
+        {{2, 4, 5, 0xB4, 8, 0, 0, 0}, FRAME_USELESS},
+        {{254, 8, 0, 0, 0, 0, 0, 0}, FRAME_TCP}, /* whatever it is, it ends in time */
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct frame_view view;
+        uint8_t bytes[62];
+        memcpy(bytes, good4, 54);
+        bytes[17] = 48;
+        bytes[46] = 0x70;
+        memcpy(bytes + 54, rows[i].bytes, 8);
+        ck_assert_msg(look(bytes, sizeof bytes, &view) == rows[i].kind, "row %zu", i);
+    }
+}
+END_TEST
+
 START_TEST(knows_neighbours_from_routers)
 {
     static const struct {
@@ -118,6 +144,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, sees_who_talks_to_whom);
     tcase_add_test(tcase, never_looks_beyond_the_end);
     tcase_add_test(tcase, believes_no_header_that_contradicts_itself);
+    tcase_add_test(tcase, options_end_where_the_header_does);
     tcase_add_test(tcase, knows_neighbours_from_routers);
     suite_add_tcase(suite, tcase);
     return suite;

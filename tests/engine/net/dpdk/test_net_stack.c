@@ -3,6 +3,7 @@
 
 #include "engine/net/dpdk/frame.h"
 #include "tests/check_main.h"
+#include "tests/engine/net/dpdk/frames.h"
 #include "tests/engine/net/pair.h"
 
 #include <arpa/inet.h>
@@ -69,64 +70,6 @@ END_TEST
 /* ---------------------------------------------------------------------- frames made by hand ----
  */
 
-static uint16_t sum_of(const uint8_t *data, size_t size, uint32_t sum)
-{
-    for (size_t i = 0; i < size; i++)
-        sum += (uint32_t)data[i] << (i % 2 ? 0 : 8);
-    while (sum >> 16)
-        sum = (sum & 0xFFFF) + (sum >> 16);
-    return htons((uint16_t)~sum);
-}
-
-static void put_ethernet(uint8_t *frame, uint16_t type)
-{
-    static const uint8_t from[6] = {2, 0, 0, 0, 99, 99};
-    memset(frame, 0xFF, 6);
-    memcpy(frame + 6, from, 6);
-    frame[12] = (uint8_t)(type >> 8);
-    frame[13] = (uint8_t)type;
-}
-
-static void put_ipv4(uint8_t *packet, uint32_t source, uint8_t protocol, uint16_t size)
-{
-    const uint8_t header[20] = {0x45, 0,       (uint8_t)(size >> 8), (uint8_t)size, 0, 0, 0, 0,
-                                64,   protocol};
-    uint32_t to = htonl(0x0A4D0001), from = htonl(source);
-    memcpy(packet, header, sizeof header);
-    memcpy(packet + 12, &from, 4);
-    memcpy(packet + 16, &to, 4);
-    uint16_t sum = sum_of(packet, 20, 0);
-    memcpy(packet + 10, &sum, 2);
-}
-
-struct segment {
-    uint32_t source, sequence;
-    uint16_t from, to;
-    uint8_t flags;
-};
-
-#define SEGMENT_BYTES 54u
-
-static void put_segment(uint8_t frame[SEGMENT_BYTES], const struct segment *segment)
-{
-    uint8_t *tcp = frame + 34;
-    put_ethernet(frame, 0x0800);
-    put_ipv4(frame + 14, segment->source, 6, 40);
-    memset(tcp, 0, 20);
-    uint16_t ports[2] = {htons(segment->from), htons(segment->to)};
-    uint32_t sequence = htonl(segment->sequence);
-    memcpy(tcp, ports, 4);
-    memcpy(tcp + 4, &sequence, 4);
-    tcp[12] = 0x50;
-    tcp[13] = segment->flags;
-    tcp[14] = 0x40;
-    uint32_t pseudo = 6 + 20;
-    for (unsigned i = 26; i < 34; i += 2)
-        pseudo += (uint32_t)(frame[i] << 8 | frame[i + 1]);
-    uint16_t sum = sum_of(tcp, 20, pseudo);
-    memcpy(tcp + 16, &sum, 2);
-}
-
 /* The first frame that the server says for which `is` holds; 0: none. */
 static uint32_t answer(struct world *world, uint8_t *frame, bool (*is)(const uint8_t *frame))
 {
@@ -162,7 +105,7 @@ static void ask_for_mac(struct world *world)
     static const uint8_t head[8] = {0, 1, 8, 0, 6, 4, 0, 1};
     static const uint8_t from[10] = {2, 0, 0, 0, 99, 99, 10, 77, 0, 99};
     static const uint8_t to[4] = {10, 77, 0, 1};
-    put_ethernet(frame, 0x0806);
+    frames_ethernet(frame, 0x0806);
     memcpy(frame + 14, head, sizeof head);
     memcpy(frame + 22, from, sizeof from);
     memcpy(frame + 38, to, sizeof to);
@@ -180,18 +123,18 @@ START_TEST(answers_its_neighbours)
     ck_assert_int_eq(memcmp(said + 22, world->lab->wires[0].wire.mac, 6), 0);
 
     uint8_t echo[60] = {0};
-    put_ethernet(echo, 0x0800);
-    put_ipv4(echo + 14, 0x0A4D0063, 1, 46);
+    frames_ethernet(echo, 0x0800);
+    frames_ipv4(echo + 14, 0x0A4D0063, 1, 46);
     echo[34] = 8;
     memset(echo + 38, 0x55, 22);
-    uint16_t sum = sum_of(echo + 34, 26, 0);
+    uint16_t sum = frames_sum(echo + 34, 26, 0);
     memcpy(echo + 36, &sum, 2);
     lab_inject(world->lab, 0, echo, sizeof echo);
     ck_assert_uint_eq(answer(world, said, is_echo_reply), sizeof echo);
     ck_assert_int_eq(memcmp(said + 38, echo + 38, 22), 0);
 
     uint8_t ask[86] = {0};
-    put_ethernet(ask, 0x86DD);
+    frames_ethernet(ask, 0x86DD);
     static const uint8_t head[8] = {0x60, 0, 0, 0, 0, 32, 58, 255};
     memcpy(ask + 14, head, sizeof head);
     ck_assert_int_eq(inet_pton(AF_INET6, "fd77::99", ask + 22), 1);
@@ -203,7 +146,7 @@ START_TEST(answers_its_neighbours)
     uint32_t pseudo = 58 + 32;
     for (unsigned i = 22; i < 54; i += 2)
         pseudo += (uint32_t)(ask[i] << 8 | ask[i + 1]);
-    sum = sum_of(ask + 54, 32, pseudo);
+    sum = frames_sum(ask + 54, 32, pseudo);
     memcpy(ask + 56, &sum, 2);
     lab_inject(world->lab, 0, ask, sizeof ask);
     ck_assert_uint_ge(answer(world, said, is_advertisement), 78);
@@ -215,9 +158,10 @@ END_TEST
 START_TEST(a_flood_of_requests_keeps_nobody_out)
 {
     struct pair pair = {0};
-    uint8_t frame[SEGMENT_BYTES];
+    uint8_t frame[FRAMES_BYTES_MAX];
     pair_listen(&pair, BACKEND_DPDK);
-    struct segment segment = {.to = ntohs(pair.world.address.ipv4.sin_port), .flags = FRAME_SYN};
+    struct segment segment = {
+        .to = ntohs(pair.world.address.ipv4.sin_port), .flags = FRAME_SYN, .window = 16384};
     unsigned flood = 0;
     world_connect(&pair.world, &pair.client);
     while (pair.sides.count == 0 || flood < 20000) {
@@ -225,8 +169,7 @@ START_TEST(a_flood_of_requests_keeps_nobody_out)
             segment.source = 0x0A4D0010 + flood % 200;
             segment.from = (uint16_t)(1024 + flood);
             segment.sequence = flood * 7919;
-            put_segment(frame, &segment);
-            lab_inject(pair.world.lab, 0, frame, sizeof frame);
+            lab_inject(pair.world.lab, 0, frame, frames_segment(&segment, frame));
         }
         world_turn(&pair.world);
         ck_assert_uint_lt(flood, 100000);

@@ -2,9 +2,12 @@
  * and nothing is left behind. */
 #include "engine/net/dpdk/net_stack.h"
 
+#include "engine/net/dpdk/frame.h"
 #include "tests/check_main.h"
+#include "tests/engine/net/dpdk/frames.h"
 #include "tests/engine/net/pair.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 
 #define CLIENTS 12
@@ -117,6 +120,79 @@ START_TEST(peers_that_vanish_are_noticed)
 }
 END_TEST
 
+/* What the client would say after the one frame that is on its way, which goes on. */
+static struct segment overhear(struct world *world)
+{
+    uint8_t frame[FRAMES_BYTES_MAX];
+    struct frame_view view;
+    uint32_t size = lab_overhear(world->lab, 1, frame, sizeof frame);
+    ck_assert_int_eq(frame_look(frame, size, &view), FRAME_TCP);
+    lab_inject(world->lab, 0, frame, size);
+    return (struct segment){.window = 1000,
+                            .source = 0x0A4D0002,
+                            .from = ntohs(view.source_port),
+                            .to = ntohs(view.destination_port),
+                            .sequence = view.sequence + view.payload_bytes};
+}
+
+/* Resets that only guess, connection requests on top of it, and damaged ends: it goes on. Only the
+ * reset that knows the number ends it (RFC 5961 section 3). */
+START_TEST(a_storm_of_resets_breaks_nothing)
+{
+    struct crowd *crowd = crowd_open(NS_PER_MS);
+    struct pair *pair = &crowd->pair;
+    struct world *world = &pair->world;
+    uint8_t frame[FRAMES_BYTES_MAX];
+    pair_connect(pair);
+    world_turns(world, 200);
+    side_send(&pair->client, "first", 5);
+    net_poll(world->client, 0);
+    struct segment segment = overhear(world);
+    world_until(world, pair->server->size == 5);
+    const uint32_t right = segment.sequence;
+    struct random random = {.state = 9};
+    static const uint8_t flags[] = {FRAME_RST, FRAME_RST | FRAME_ACK, FRAME_SYN,
+                                    FRAME_SYN | FRAME_ACK, FRAME_FIN | FRAME_SYN};
+    for (unsigned i = 0; i < 5000; i++) {
+        segment.sequence = right + 1 + (uint32_t)random_below(&random, UINT32_MAX - 1);
+        segment.acknowledgement = (uint32_t)random_next(&random);
+        segment.flags = flags[random_below(&random, sizeof flags)];
+        lab_inject(world->lab, 0, frame, frames_segment(&segment, frame));
+        if (i % 10 == 0)
+            world_turn(world);
+    }
+    ck_assert_uint_eq(pair->server->closed + pair->client.closed, 0);
+    side_send(&pair->client, " second", 7);
+    world_until(world, pair->server->size == 12);
+    check_bytes(pair->server, (const uint8_t *)"first second", 12);
+    segment.flags = FRAME_RST;
+    segment.sequence = right + 7;
+    lab_inject(world->lab, 0, frame, frames_segment(&segment, frame));
+    world_until(world, pair->server->closed);
+    ck_assert_int_eq(pair->server->reason, NET_CLOSE_PEER);
+    crowd_close(crowd);
+}
+END_TEST
+
+/* The other end has lost its memory, and says so to the first thing it hears. */
+START_TEST(a_peer_that_started_anew_is_noticed)
+{
+    struct crowd *crowd = crowd_open(NS_PER_MS);
+    struct pair *pair = &crowd->pair;
+    pair_connect(pair);
+    world_turns(&pair->world, 100);
+    vanish(&pair->world); /* it has no time to say goodbye */
+    net_abort(pair->client.net, pair->client.conn);
+    world_until(&pair->world, pair->client.closed);
+    pair->world.lab->faults = (struct lab_faults){0};
+    side_send(pair->server, "still there?", 12);
+    world_until(&pair->world, pair->server->closed);
+    ck_assert_int_eq(pair->server->reason, NET_CLOSE_PEER);
+    ck_assert_uint_eq(pair->world.released, pair->world.sent);
+    crowd_close(crowd);
+}
+END_TEST
+
 /* Both ends of a hundred connections finish, abort, send and stop at random moments. */
 struct churn {
     struct crowd *crowd;
@@ -218,6 +294,8 @@ Suite *test_suite(void)
                         sizeof networks / sizeof *networks);
     tcase_add_test(tcase, a_window_that_opens_late_opens);
     tcase_add_test(tcase, peers_that_vanish_are_noticed);
+    tcase_add_test(tcase, a_storm_of_resets_breaks_nothing);
+    tcase_add_test(tcase, a_peer_that_started_anew_is_noticed);
     tcase_add_test(tcase, connections_come_and_go_at_random);
     suite_add_tcase(suite, tcase);
     return suite;
