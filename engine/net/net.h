@@ -1,4 +1,4 @@
-/* The network as a shard sees it: a contract with several backends (uring, sim, later dpdk).
+/* The network as a shard sees it: a contract with several backends (uring, dpdk, sim).
  *
  * I/O knows no protocols. A backend pushes events to handlers and takes buffers to send; one
  * conformance suite (tests/engine/net) holds every backend to the rules below.
@@ -90,7 +90,7 @@ struct net_counters {
 struct net; /* begins with `const struct net_calls *calls` in every implementation */
 
 struct net_calls {
-    const char *name; /* "uring", "sim" */
+    const char *name; /* "uring", "dpdk", "sim" */
     /* Listens; `bound` (may be NULL) gets the address with the port the system chose. NETWORK,
      * DENIED with a line that names the address. Accepting goes on until net_unlisten. */
     enum status (*listen)(struct net *net, const union net_address *address,
