@@ -29,9 +29,10 @@ KINDS = (
     Kind('fetched', FETCHED, 10, 300, '1-4', SIZES, 6),
     Kind('parted', PARTED, 6, 80, '1-3', SIZES, 4),
     Kind('aged', AGED, 5, 100, '1-3', SIZES, 4),
-    Kind('kept', KEPT, 15, 2, '1', ('mix:1k*70,4k*30',), 1),  # one connection: one order
+    Kind('kept', KEPT, 15, 1, '1', ('mix:1k*70,4k*30',), 1),  # one connection: one order
     Kind('large', AGED, 1.5, 50, '1-2', (LARGE,), 2),  # about 5 % of the messages
-    Kind('listed', AGED, 5, 1600, '60-100', ('mix:1k*70,4k*30',), 2),  # fills the index
+    # Fills the index: runs replace each other, and blocks of old ones, until its cache is full.
+    Kind('listed', AGED, 10, 1600, '60-100', ('mix:1k*70,4k*30',), 2),
     Kind('bulky', FETCHED, 0.5, 20, '1-2', (LARGE,), 2),
 )
 

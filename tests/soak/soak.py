@@ -60,7 +60,7 @@ class Plan:
     patience_seconds: float  # and more, for what has to happen, but need not yet
     large_pace: float       # of large messages: a short soak has to fill segments, too
     busy: tuple             # figures that must move
-    keep: int = 20
+    keep: int = 40
     shards: int = 2
     segment_bytes: int = 16 * MIB
 
