@@ -47,7 +47,7 @@ def built_without():
     with tempfile.TemporaryDirectory() as folder:
         program = os.path.join(folder, "mailrace")
         with open(program, "w", encoding="ascii") as file:
-            file.write("#!/bin/sh\necho 'mailrace: this program was built without it' >&2\nexit 78\n")
+            file.write("#!/bin/sh\necho 'this program was built without it' >&2\nexit 78\n")
         os.chmod(program, 0o755)
         done = run(program)
     tap.equal((done.returncode, done.stderr), (0, ""))
