@@ -142,6 +142,8 @@ def _account(world, load, promise, keep, until, *flags, patience=0):
     outcomes, deadline = load.outcomes(keep), time.time() + patience
     while outcomes:
         with world.steady:
+            if world.server.process.poll() is not None:
+                raise ConnectionError('the server is gone')
             problems, counts = world.drain(load, outcomes, *flags)
         if not problems or time.time() > deadline:
             break
