@@ -93,6 +93,7 @@ static void bed_make(struct bed *bed)
         .seed = bed->seed,
         .shards = kind->shards,
         .commit_depth = kind->commit_depth,
+        .deleted_eighths = 3,
     };
     truth_init(&bed->truth, &bed->letters);
     machine_init(machine, empty, &journal, &bed->letters, &bed->options);

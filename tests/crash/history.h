@@ -16,9 +16,10 @@ struct history_kind {
     uint32_t shards, commit_depth;
     uint32_t bytes; /* of a message, now and then four times as many */
     bool direct, write_zeroes, links_stall;
+    bool has_index, reclaims, expires;
 };
 
-#define HISTORY_KINDS 6u
+#define HISTORY_KINDS 8u
 extern const struct history_kind history_kinds[HISTORY_KINDS];
 
 struct history {
@@ -28,6 +29,7 @@ struct history {
     struct image *start;
     struct journal journal;
     struct letters letters;
+    struct index_log index_log;
     char wrong[TRUTH_TEXT_BYTES]; /* empty: it came to its end */
     uint64_t operations;          /* of the kernel, and whether the fault was met */
     bool hit;
