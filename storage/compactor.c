@@ -183,7 +183,7 @@ static void rewrite_step(struct compactor *compactor)
     }
     catalog_replace(compactor->log->store->catalog, compactor->shard, &compactor->made);
     count_records(compactor, compactor->made.number, compactor->made.record_bytes);
-    compactor->sweep = compactor->first * 2;
+    compactor->sweep = compactor->place * 2 + 2;
     compactor->step = COMPACTOR_SWEEP;
 }
 
@@ -193,24 +193,30 @@ static void removed(struct medium_op *op)
 {
     struct compactor *compactor =
         (struct compactor *)(void *)((uint8_t *)op - offsetof(struct compactor, op));
-    uint32_t index = compactor->sweep / 2;
-    bool segment = compactor->sweep++ % 2 == 0;
+    uint32_t index = --compactor->sweep / 2;
+    bool segment = compactor->sweep % 2 == 0;
     compactor->under_way = false;
-    if (!segment || op->result < 0)
-        return; /* a segment that stays says what its heir says, too; a hint is nobody's any more */
+    if (!segment)
+        return; /* a hint is nobody's any more */
+    if (op->result < 0) {
+        compactor->sweep = compactor->first * 2; /* what stays says what its heir says, too */
+        return;
+    }
     catalog_remove(compactor->log->store->catalog, compactor->shard,
                    segment_at(compactor, index)->number);
     count_records(compactor, segment_at(compactor, index)->number, 0);
     compactor->removed++;
 }
 
-/* Segments that the new form stands for, and hints beside what is compacted now. */
+/* Segments that the new form stands for, and hints beside what is compacted now. From the last one
+ * back: so what is left after a crash follows what is before it, and no batch seems to be missing.
+ */
 static void sweep_step(struct compactor *compactor)
 {
     struct medium *medium = compactor->log->medium;
-    for (; compactor->sweep / 2 <= compactor->place; compactor->sweep++) {
-        uint32_t index = compactor->sweep / 2;
-        bool segment = compactor->sweep % 2 == 0;
+    for (; compactor->sweep > compactor->first * 2; compactor->sweep--) {
+        uint32_t index = (compactor->sweep - 1) / 2;
+        bool segment = (compactor->sweep - 1) % 2 == 0;
         const struct recovered_segment *old = segment_at(compactor, index);
         if (segment ? index == compactor->place : old->compact)
             continue;

@@ -10,6 +10,7 @@
 #define DELTA_BYTES 1500u
 #define WAIT_NS_MAX (3 * NS_PER_S)
 #define TURNS 8
+#define ROUND_LETTERS 7u
 
 const struct history_kind history_kinds[HISTORY_KINDS] = {
     {.name = "a few small messages",
@@ -86,12 +87,40 @@ const struct history_kind history_kinds[HISTORY_KINDS] = {
      .has_index = true,
      .reclaims = true,
      .expires = true},
+    {.name = "one segment after the other is compacted",
+     .lives = 2,
+     .steps = 2,
+     .states = 16,
+     .shards = 1,
+     .commit_depth = 1,
+     .bytes = 50000,
+     .direct = true,
+     .write_zeroes = true,
+     .has_index = true,
+     .reclaims = true,
+     .rounds = true},
+    {.name = "the same without direct I/O",
+     .lives = 2,
+     .steps = 2,
+     .states = 16,
+     .shards = 1,
+     .commit_depth = 1,
+     .bytes = 50000,
+     .has_index = true,
+     .reclaims = true,
+     .rounds = true},
 };
 
 static const char *draw_mailboxes(struct random *random)
 {
     static const char *const choices[] = {"a", "b", "c", "d", "ab", "cd", "bad", "abcd"};
     return choices[random_below(random, sizeof(choices) / sizeof(*choices))];
+}
+
+static void turns(struct machine *machine, int count)
+{
+    for (int i = 0; i < count; i++)
+        machine_turn(machine);
 }
 
 /* Where space is to come back. */
@@ -125,14 +154,37 @@ static void reclaim_step(struct machine *machine, const struct history_kind *kin
     default:
         if (draw < 18)
             machine_send(machine, shard, 4 * bytes, mailboxes);
-        for (int i = 0; draw >= 18 && i < TURNS; i++)
-            machine_turn(machine);
+        else
+            turns(machine, TURNS);
         break;
+    }
+}
+
+/* Fills more than a segment, deletes nearly all of it, gives back what there is. */
+static void round_step(struct machine *machine, const struct history_kind *kind,
+                       struct random *random)
+{
+    for (uint32_t i = 0; i < ROUND_LETTERS; i++) {
+        machine_send(machine, 0, kind->bytes, draw_mailboxes(random));
+        turns(machine, 2 * TURNS);
+    }
+    for (uint32_t i = 0; i < TRUTH_MAILBOXES; i++) {
+        machine_delete(machine, i);
+        turns(machine, 2 * TURNS);
+    }
+    store_reclaim_all(machine->logs[0]);
+    for (uint32_t i = 0; i < ROUND_LETTERS; i++) {
+        machine_send(machine, 0, 300, draw_mailboxes(random));
+        turns(machine, 2 * TURNS);
     }
 }
 
 void history_step(struct machine *machine, const struct history_kind *kind, struct random *random)
 {
+    if (kind->rounds) {
+        round_step(machine, kind, random);
+        return;
+    }
     if (kind->reclaims) {
         reclaim_step(machine, kind, random);
         return;
@@ -246,17 +298,11 @@ static void live(struct making *making, bool last)
         power_cut(making);
 }
 
-static void set_options(struct history *history, const struct kernel_options *kernel)
+struct machine_options history_options(const struct history_kind *kind, uint64_t seed)
 {
-    const struct history_kind *kind = history->kind;
-    history->options = (struct machine_options){
-        .kernel = {.seed = history->seed,
-                   .direct = kind->direct,
-                   .write_zeroes = kind->write_zeroes,
-                   .fault = kernel->fault,
-                   .fault_operation = kernel->fault_operation,
-                   .verbose = kernel->verbose},
-        .seed = history->seed,
+    return (struct machine_options){
+        .kernel = {.seed = seed, .direct = kind->direct, .write_zeroes = kind->write_zeroes},
+        .seed = seed,
         .shards = kind->shards,
         .commit_depth = kind->commit_depth,
         .links_stall = kind->links_stall,
@@ -264,8 +310,16 @@ static void set_options(struct history *history, const struct kernel_options *ke
         .reclaim_rate = kind->reclaims ? RECLAIM_RATE : 0,
         .expire_after_ns = kind->expires ? EXPIRE_AFTER_NS : 0,
         .delta_bytes = kind->has_index ? DELTA_BYTES : 0,
-        .index_log = kind->has_index ? &history->index_log : NULL,
     };
+}
+
+static void set_options(struct history *history, const struct kernel_options *kernel)
+{
+    history->options = history_options(history->kind, history->seed);
+    history->options.kernel.fault = kernel->fault;
+    history->options.kernel.fault_operation = kernel->fault_operation;
+    history->options.kernel.verbose = kernel->verbose;
+    history->options.index_log = history->kind->has_index ? &history->index_log : NULL;
 }
 
 void history_make(struct history *history, uint32_t kind, uint64_t seed,

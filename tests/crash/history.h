@@ -16,10 +16,10 @@ struct history_kind {
     uint32_t shards, commit_depth;
     uint32_t bytes; /* of a message, now and then four times as many */
     bool direct, write_zeroes, links_stall;
-    bool has_index, reclaims, expires;
+    bool has_index, reclaims, expires, rounds; /* rounds: steps fill segments and empty them */
 };
 
-#define HISTORY_KINDS 8u
+#define HISTORY_KINDS 10u
 extern const struct history_kind history_kinds[HISTORY_KINDS];
 
 struct history {
@@ -39,6 +39,9 @@ struct history {
 void history_make(struct history *history, uint32_t kind, uint64_t seed,
                   const struct kernel_options *kernel);
 void history_deinit(struct history *history);
+
+/* Of machines that have such histories. */
+struct machine_options history_options(const struct history_kind *kind, uint64_t seed);
 
 /* One thing or another that users do, or nothing for a moment. */
 void history_step(struct machine *machine, const struct history_kind *kind, struct random *random);
