@@ -118,6 +118,9 @@ static enum status compare_own_hint(struct recover *recover, uint32_t shard,
         !span_equal(span_from(contents.hint, HINT_HEADER_BYTES), body))
         examine_report(recover, true, shard, segment->number, "its hint says something else",
                        body.size);
+    if (contents.status == STATUS_OK && !examine_copies(recover, &contents))
+        examine_report(recover, true, shard, segment->number,
+                       "one copy of what it holds is damaged", 1);
     contents_deinit(&contents);
     return STATUS_OK;
 }

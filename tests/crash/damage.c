@@ -21,7 +21,7 @@
 #define LIVES 2u
 #define FAILURES_MAX 5u /* told of one store */
 #define DENSE_PLACES 2u /* of a kind, in one store */
-#define DENSE_BYTES 160u
+#define DENSE_BYTES 240u
 #define SPARSE_STEP 311u
 #define LONG_LIVES 64u /* after one of so many harms the log goes on into another segment */
 #define LONG_LIFE_MESSAGES 32u
