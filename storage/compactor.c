@@ -41,13 +41,15 @@ static bool is_empty(const struct compactor *compactor)
     return survey->chunk_count == 0;
 }
 
-/* A neighbour that holds nothing, with no batch missing between the two. */
+/* A neighbour that holds nothing, with no batch missing between the two, nor a segment: one whose
+ * first write has failed may hold batches that only what is before and behind it makes void. */
 static bool is_absorbed(const struct recovered_segment *before,
                         const struct recovered_segment *behind, bool is_before)
 {
     const struct recovered_segment *neighbour = is_before ? before : behind;
     return neighbour->compact && neighbour->records == 0 && !neighbour->damaged &&
-           before->last_sequence + 1 == behind->first_sequence;
+           before->last_sequence + 1 == behind->first_sequence &&
+           behind->since <= before->number + 1;
 }
 
 static void remains_step(struct compactor *compactor)
@@ -143,6 +145,7 @@ static void plan_step(struct compactor *compactor)
     }
     compactor->made = (struct recovered_segment){
         .number = old->number,
+        .since = segment_at(compactor, compactor->first)->since,
         .hinted = true,
         .compact = true,
         .reach = header->hint.reach,

@@ -337,6 +337,7 @@ static enum status recover_log(struct recover *recover, uint32_t shard, struct r
     if (log->count > 0)
         qsort(log->segments, log->count, sizeof(*log->segments), compare_segments);
     for (uint32_t i = 0; i < log->count && status == STATUS_OK; i++) {
+        log->segments[i].since = i > 0 ? log->segments[i - 1].number + 1 : 1;
         status = examine_segment(recover, shard, &log->segments[i], &work[i], after_close, fault);
         const struct scan *scan = &work[i].scan;
         if (scan->count > 0)
