@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #define RING_ENTRIES 4096u
 #define KERNEL_BUFFERS 16u
@@ -19,6 +20,9 @@
 #define START_NS (20 * NS_PER_S)
 #define END_NS (3 * NS_PER_S)
 #define LOOK_NS (10 * NS_PER_MS)
+/* The driver takes the memory from an end that still polls it when the other goes: so the client
+ * goes first, and the server has stopped polling by then. */
+#define FIRST_WAITS_NS (300 * (long)NS_PER_MS)
 
 struct end {
     struct endpoint_memif *owner;
@@ -35,6 +39,7 @@ struct endpoint_memif {
     struct end *ends;
     union net_address server;
     uint32_t connections_max;
+    bool first;            /* the end that accepts */
     uint32_t open, failed; /* connections: up now; refused or lost */
     uint64_t heard_ns;     /* when something came last, as far as anybody looked */
     bool heard;
@@ -195,6 +200,8 @@ static void memif_close(struct endpoint *endpoint)
     struct endpoint_memif *memif = memif_of(endpoint);
     part(memif);
     memif->net->calls->deinit(memif->net);
+    if (memif->first)
+        nanosleep(&(struct timespec){.tv_nsec = FIRST_WAITS_NS}, NULL);
     dpdk_close(memif->dpdk);
     ring_close(&endpoint->ring);
     free(memif->ends);
@@ -285,6 +292,7 @@ enum status endpoint_memif_open(struct endpoint **opened_endpoint, const struct 
     *memif = (struct endpoint_memif){.endpoint = {.calls = &calls, .handler = *handler},
                                      .ends = calloc(connections_max, sizeof(*memif->ends)),
                                      .server = address_of(1),
+                                     .first = first,
                                      .connections_max = connections_max};
     INVARIANT(memif->ends);
     enum status status = open_parts(memif, way, first, fault);

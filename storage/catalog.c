@@ -96,6 +96,7 @@ void catalog_begin(struct catalog *catalog, uint32_t shard, uint32_t number, uin
 {
     struct catalog_log *log = lock(catalog, shard);
     const struct recovered_segment segment = {.number = number,
+                                              .since = number,
                                               .good = true,
                                               .early = UINT16_MAX,
                                               .epoch = epoch,

@@ -41,13 +41,15 @@ static bool is_empty(const struct compactor *compactor)
     return survey->chunk_count == 0;
 }
 
-/* A neighbour that holds nothing, with no batch missing between the two. */
+/* A neighbour that holds nothing, with no batch missing between the two, nor a segment: one whose
+ * first write has failed may hold batches that only what is before and behind it makes void. */
 static bool is_absorbed(const struct recovered_segment *before,
                         const struct recovered_segment *behind, bool is_before)
 {
     const struct recovered_segment *neighbour = is_before ? before : behind;
     return neighbour->compact && neighbour->records == 0 && !neighbour->damaged &&
-           before->last_sequence + 1 == behind->first_sequence;
+           before->last_sequence + 1 == behind->first_sequence &&
+           behind->since <= before->number + 1;
 }
 
 static void remains_step(struct compactor *compactor)
@@ -143,6 +145,7 @@ static void plan_step(struct compactor *compactor)
     }
     compactor->made = (struct recovered_segment){
         .number = old->number,
+        .since = segment_at(compactor, compactor->first)->since,
         .hinted = true,
         .compact = true,
         .reach = header->hint.reach,
@@ -183,7 +186,7 @@ static void rewrite_step(struct compactor *compactor)
     }
     catalog_replace(compactor->log->store->catalog, compactor->shard, &compactor->made);
     count_records(compactor, compactor->made.number, compactor->made.record_bytes);
-    compactor->sweep = compactor->first * 2;
+    compactor->sweep = compactor->place * 2 + 2;
     compactor->step = COMPACTOR_SWEEP;
 }
 
@@ -193,24 +196,30 @@ static void removed(struct medium_op *op)
 {
     struct compactor *compactor =
         (struct compactor *)(void *)((uint8_t *)op - offsetof(struct compactor, op));
-    uint32_t index = compactor->sweep / 2;
-    bool segment = compactor->sweep++ % 2 == 0;
+    uint32_t index = --compactor->sweep / 2;
+    bool segment = compactor->sweep % 2 == 0;
     compactor->under_way = false;
-    if (!segment || op->result < 0)
-        return; /* a segment that stays says what its heir says, too; a hint is nobody's any more */
+    if (!segment)
+        return; /* a hint is nobody's any more */
+    if (op->result < 0) {
+        compactor->sweep = compactor->first * 2; /* what stays says what its heir says, too */
+        return;
+    }
     catalog_remove(compactor->log->store->catalog, compactor->shard,
                    segment_at(compactor, index)->number);
     count_records(compactor, segment_at(compactor, index)->number, 0);
     compactor->removed++;
 }
 
-/* Segments that the new form stands for, and hints beside what is compacted now. */
+/* Segments that the new form stands for, and hints beside what is compacted now. From the last one
+ * back: so what is left after a crash follows what is before it, and no batch seems to be missing.
+ */
 static void sweep_step(struct compactor *compactor)
 {
     struct medium *medium = compactor->log->medium;
-    for (; compactor->sweep / 2 <= compactor->place; compactor->sweep++) {
-        uint32_t index = compactor->sweep / 2;
-        bool segment = compactor->sweep % 2 == 0;
+    for (; compactor->sweep > compactor->first * 2; compactor->sweep--) {
+        uint32_t index = (compactor->sweep - 1) / 2;
+        bool segment = (compactor->sweep - 1) % 2 == 0;
         const struct recovered_segment *old = segment_at(compactor, index);
         if (segment ? index == compactor->place : old->compact)
             continue;

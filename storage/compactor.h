@@ -46,7 +46,7 @@ struct compactor {
     struct rewrite rewrite;
     struct recovered_segment made;
     struct medium_op op;
-    uint32_t sweep; /* the next object to remove: two per segment */
+    uint32_t sweep; /* behind the next object to remove: two per segment */
     bool under_way;
 };
 

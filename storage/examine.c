@@ -53,10 +53,33 @@ static void look_inside(struct recover *recover, struct medium_name name,
     }
     if (contents.status == STATUS_CORRUPT)
         examine_report(recover, true, name.shard, name.number, "what it holds can't be told", 1);
-    else if (segment->compact && contents.mended)
+    else if (segment->compact && contents.mended && recover->use_hints)
         examine_report(recover, true, name.shard, name.number,
                        "one copy of what it holds is damaged", 1);
     contents_deinit(&contents);
+}
+
+static bool holds(struct recover *recover, struct medium_object *object, const void *bytes,
+                  uint64_t size, uint64_t offset)
+{
+    uint8_t *read = malloc(size);
+    bool same =
+        read && size <= UINT32_MAX &&
+        medium_read_wait(recover->medium, object, read, (uint32_t)size, offset) == (int64_t)size &&
+        memcmp(read, bytes, size) == 0;
+    free(read);
+    return same;
+}
+
+bool examine_copies(struct recover *recover, const struct contents *contents)
+{
+    const struct compact_header *header = &contents->header;
+    uint64_t body_bytes = contents->hint.size + compact_map_bytes(header);
+    return holds(recover, contents->object, header, sizeof(*header), 0) &&
+           holds(recover, contents->object, header, sizeof(*header),
+                 header->bytes - MEDIUM_BLOCK_BYTES) &&
+           holds(recover, contents->object, contents->bytes, body_bytes, header->front) &&
+           holds(recover, contents->object, contents->bytes, body_bytes, header->back);
 }
 
 /* Left behind by a compaction that was cut off right after its end. */

@@ -37,6 +37,8 @@ uint8_t *examine_load_hint(struct recover *recover, struct medium_name segment, 
 /* What an open segment holds, for contents_deinit. */
 struct contents examine_contents(struct recover *recover, struct medium_name name,
                                  const struct examined *work, enum contents_part want);
+/* Whether what is there twice (loaded with CONTENTS_ALL) is good both times. */
+bool examine_copies(struct recover *recover, const struct contents *contents);
 
 /* One finding. */
 void examine_report(const struct recover *recover, bool damage, uint32_t shard, uint32_t segment,

@@ -118,6 +118,9 @@ static enum status compare_own_hint(struct recover *recover, uint32_t shard,
         !span_equal(span_from(contents.hint, HINT_HEADER_BYTES), body))
         examine_report(recover, true, shard, segment->number, "its hint says something else",
                        body.size);
+    if (contents.status == STATUS_OK && !examine_copies(recover, &contents))
+        examine_report(recover, true, shard, segment->number,
+                       "one copy of what it holds is damaged", 1);
     contents_deinit(&contents);
     return STATUS_OK;
 }
@@ -334,6 +337,7 @@ static enum status recover_log(struct recover *recover, uint32_t shard, struct r
     if (log->count > 0)
         qsort(log->segments, log->count, sizeof(*log->segments), compare_segments);
     for (uint32_t i = 0; i < log->count && status == STATUS_OK; i++) {
+        log->segments[i].since = i > 0 ? log->segments[i - 1].number + 1 : 1;
         status = examine_segment(recover, shard, &log->segments[i], &work[i], after_close, fault);
         const struct scan *scan = &work[i].scan;
         if (scan->count > 0)

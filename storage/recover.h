@@ -14,6 +14,7 @@
 
 struct recovered_segment {
     uint32_t number;
+    uint32_t since;    /* no object has a number from this one up to its own */
     bool hinted, good; /* good: the header says the epoch */
     bool compact;
     bool damaged;

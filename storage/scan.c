@@ -187,7 +187,6 @@ static enum status scan_compact(struct scan *scan, const struct contents *conten
     scan->check = SEGMENT_COMPACT;
     scan->epoch = contents->epoch;
     scan->own = contents->header.hint;
-    scan->mended = contents->mended;
     hint_init(&scan->hint, scan->store, scan->name.shard, scan->name.number, scan->epoch);
     for (uint32_t i = 0; i < contents->header.count; i++)
         compact_record(scan, contents, i);

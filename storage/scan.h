@@ -41,7 +41,6 @@ struct scan {
     enum segment_check check; /* of the header block; COMPACT: there are no batches, but: */
     struct hint_header own;   /* what a compacted segment says itself */
     uint32_t bad;             /* of its records */
-    bool mended;              /* a copy of its header, hint or map is damaged */
     uint64_t epoch; /* known unless the check is UNBORN, or BAD and there are no batches */
     uint64_t bytes;
     struct scan_batch *batches;

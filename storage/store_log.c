@@ -244,9 +244,9 @@ static void drain(struct store_log *log)
 void store_log_abandon(struct store_log *log)
 {
     commit_abandon(&log->commit);
+    desk_abandon(&log->desk); /* first: jobs are parts of what goes next */
     reclaim_abandon(log);
     log->fetches.readers.medium = NULL;
-    desk_abandon(&log->desk);
     log_deinit(log);
 }
 

@@ -10,7 +10,7 @@
 #define OBJECTS_MAX 16u
 #define BYTES_MAX 16384u
 
-enum action { PREPARE, ADOPT, WRITE, WATCHED_WRITE, PUBLISH, REMOVE, ACTIONS };
+enum action { PREPARE, ADOPT, WRITE, WATCHED_WRITE, PUBLISH, REPLACE, REMOVE, ACTIONS };
 
 struct operation {
     enum action action;
@@ -18,7 +18,7 @@ struct operation {
     struct medium_name name;
     uint32_t size;
     uint64_t offset;
-    uint8_t *bytes; /* write, publish */
+    uint8_t *bytes; /* write, publish, replace */
 };
 
 struct object {
@@ -41,6 +41,7 @@ struct contract {
 };
 
 static const struct medium_name spare = {.kind = MEDIUM_SPARE};
+static const struct medium_name rewrite = {.kind = MEDIUM_REWRITE};
 
 static bool same_name(struct medium_name a, struct medium_name b)
 {
@@ -87,6 +88,7 @@ static void apply(struct content *content, const struct operation *operation)
                operation->size);
         break;
     case PUBLISH:
+    case REPLACE:
         object = object_obtain(content, operation->name);
         object->size = operation->size;
         memcpy(object->bytes, operation->bytes, operation->size);
@@ -157,6 +159,11 @@ static bool draw_operation(const struct content *content, uint32_t number, struc
             operation->name = (struct medium_name){.kind = MEDIUM_HINT, .number = number};
         set_bytes(operation, 1 + (uint32_t)random_below(random, 2000), random);
         return true;
+    case REPLACE:
+        if (!find_kind(content, MEDIUM_SEGMENT, random, &operation->name))
+            return false;
+        set_bytes(operation, blocks(random, 4), random);
+        return true;
     default:
         return find_kind(content, random_below(random, 2) ? MEDIUM_SEGMENT : MEDIUM_HINT, random,
                          &operation->name);
@@ -222,6 +229,18 @@ static int64_t write_watched(struct medium *medium, struct medium_object *object
     return watched.op.result;
 }
 
+static int64_t replace(struct medium *medium, const struct operation *operation)
+{
+    int64_t result = medium_begin_rewrite_wait(medium, 0, operation->size);
+    INVARIANT(result >= 0);
+    struct medium_object *object = open_object(medium, rewrite);
+    result = medium_write_wait(medium, object, operation->bytes, operation->size, 0);
+    INVARIANT(result >= 0);
+    result = medium_replace_wait(medium, 0, operation->name.number);
+    medium->calls->close(medium, object);
+    return result;
+}
+
 static int64_t execute(struct medium *medium, const struct operation *operation)
 {
     switch (operation->action) {
@@ -231,6 +250,8 @@ static int64_t execute(struct medium *medium, const struct operation *operation)
         return medium_adopt_wait(medium, 0, operation->name.number);
     case PUBLISH:
         return medium_publish_wait(medium, operation->name, operation->bytes, operation->size);
+    case REPLACE:
+        return replace(medium, operation);
     case REMOVE:
         return medium_remove_wait(medium, operation->name);
     default:
@@ -345,6 +366,8 @@ static bool check_name(const struct contract *contract, const struct content *fo
     uint32_t size = 0;
     if (under_way && under_way->action == PREPARE && name.kind == MEDIUM_SPARE)
         return true;
+    if (under_way && under_way->action == REPLACE && name.kind == MEDIUM_REWRITE)
+        return true;
     if (under_way && (under_way->action == WRITE || under_way->action == WATCHED_WRITE) &&
         same_name(under_way->name, name)) {
         from = under_way->offset;
@@ -357,7 +380,7 @@ static bool check_name(const struct contract *contract, const struct content *fo
 bool contract_check(const struct contract *contract, const struct image *image, uint32_t begun,
                     uint32_t ended, char text[CONTRACT_TEXT_BYTES])
 {
-    static const char *const kinds[] = {"STORE", "segment", "hint", "spare"};
+    static const char *const kinds[] = {"STORE", "segment", "hint", "spare", "rewrite"};
     struct content *found = calloc(1, sizeof(*found));
     struct medium_name bad = {.kind = MEDIUM_STORE};
     bool good = true;

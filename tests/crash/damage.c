@@ -17,11 +17,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define STORES 6u
+#define STORES 7u
 #define LIVES 2u
 #define FAILURES_MAX 5u /* told of one store */
 #define DENSE_PLACES 2u /* of a kind, in one store */
-#define DENSE_BYTES 160u
+#define DENSE_BYTES 240u
 #define SPARSE_STEP 311u
 #define LONG_LIVES 64u /* after one of so many harms the log goes on into another segment */
 #define LONG_LIFE_MESSAGES 32u
@@ -88,12 +88,8 @@ static void bed_make(struct bed *bed)
     struct image *empty = image_open();
     struct random random = {.state = bed->seed};
     INVARIANT(machine);
-    bed->options = (struct machine_options){
-        .kernel = {.seed = bed->seed, .direct = kind->direct, .write_zeroes = kind->write_zeroes},
-        .seed = bed->seed,
-        .shards = kind->shards,
-        .commit_depth = kind->commit_depth,
-    };
+    bed->options = history_options(kind, bed->seed);
+    bed->options.links_stall = false;
     truth_init(&bed->truth, &bed->letters);
     machine_init(machine, empty, &journal, &bed->letters, &bed->options);
     for (uint32_t life = 0; life < LIVES; life++) {

@@ -4,7 +4,7 @@
  *   enumerate --histories FIRST COUNT
  *   enumerate --history N            one of them
  *   enumerate --history N --state M  one state of it alone, as a failure names it
- *   enumerate … --kind K             histories of this kind only, that is, N % 7
+ *   enumerate … --kind K             histories of this kind only, that is, N % 11
  *   enumerate … --first              ends at the first failure */
 #include "tests/crash/proof.h"
 

@@ -95,7 +95,8 @@ static void run(struct job *job, uint64_t stride)
 
 static const struct {
     uint64_t history, stride;
-} plans[] = {{0, 1}, {7, 1}, {3, 1}, {5, 1}, {1, 5}, {2, 5}, {9, 3}, {10, 5}, {4, 9}};
+} plans[] = {{0, 1},  {11, 1}, {3, 1}, {5, 1}, {1, 5}, {2, 5},
+             {13, 3}, {14, 5}, {4, 9}, {8, 1}, {9, 1}};
 
 struct request {
     bool one; /* failure is enough */

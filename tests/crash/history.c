@@ -5,6 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define RECLAIM_RATE (16u << 20)
+#define EXPIRE_AFTER_NS (20 * NS_PER_S)
+#define DELTA_BYTES 1500u
+#define WAIT_NS_MAX (3 * NS_PER_S)
+#define TURNS 8
+#define ROUND_LETTERS 7u
+
 const struct history_kind history_kinds[HISTORY_KINDS] = {
     {.name = "a few small messages",
      .lives = 2,
@@ -59,6 +66,49 @@ const struct history_kind history_kinds[HISTORY_KINDS] = {
      .bytes = 600,
      .direct = true,
      .write_zeroes = true},
+    {.name = "most is deleted, and compacted away",
+     .lives = 4,
+     .steps = 160,
+     .states = 4,
+     .shards = 1,
+     .commit_depth = 2,
+     .bytes = 15000,
+     .direct = true,
+     .write_zeroes = true,
+     .has_index = true,
+     .reclaims = true},
+    {.name = "mail expires, and is compacted away, without direct I/O",
+     .lives = 4,
+     .steps = 160,
+     .states = 4,
+     .shards = 2,
+     .commit_depth = 1,
+     .bytes = 15000,
+     .has_index = true,
+     .reclaims = true,
+     .expires = true},
+    {.name = "one segment after the other is compacted",
+     .lives = 2,
+     .steps = 2,
+     .states = 16,
+     .shards = 1,
+     .commit_depth = 1,
+     .bytes = 50000,
+     .direct = true,
+     .write_zeroes = true,
+     .has_index = true,
+     .reclaims = true,
+     .rounds = true},
+    {.name = "the same without direct I/O",
+     .lives = 2,
+     .steps = 2,
+     .states = 16,
+     .shards = 1,
+     .commit_depth = 1,
+     .bytes = 50000,
+     .has_index = true,
+     .reclaims = true,
+     .rounds = true},
 };
 
 static const char *draw_mailboxes(struct random *random)
@@ -67,8 +117,78 @@ static const char *draw_mailboxes(struct random *random)
     return choices[random_below(random, sizeof(choices) / sizeof(*choices))];
 }
 
+static void turns(struct machine *machine, int count)
+{
+    for (int i = 0; i < count; i++)
+        machine_turn(machine);
+}
+
+/* Where space is to come back. */
+static void reclaim_step(struct machine *machine, const struct history_kind *kind,
+                         struct random *random)
+{
+    uint32_t shard = (uint32_t)random_below(random, machine->options.shards);
+    uint32_t bytes = 1 + (uint32_t)random_below(random, kind->bytes);
+    const char *mailboxes = draw_mailboxes(random);
+    uint64_t draw = random_below(random, 32);
+    switch (draw) {
+    case 0:
+        store_reclaim_all(machine->logs[shard]);
+        break;
+    case 1:
+    case 2:
+    case 3:
+        machine_delete(machine, (uint32_t)random_below(random, TRUTH_MAILBOXES));
+        break;
+    case 4:
+    case 5:
+    case 6:
+        machine_wait(machine, random_below(random, WAIT_NS_MAX));
+        break;
+    case 7:
+    case 8:
+    case 9:
+        machine_send_piece(machine, (uint32_t)random_below(random, MACHINE_DRAFTS), bytes,
+                           mailboxes);
+        break;
+    default:
+        if (draw < 18)
+            machine_send(machine, shard, 4 * bytes, mailboxes);
+        else
+            turns(machine, TURNS);
+        break;
+    }
+}
+
+/* Fills more than a segment, deletes nearly all of it, gives back what there is. */
+static void round_step(struct machine *machine, const struct history_kind *kind,
+                       struct random *random)
+{
+    for (uint32_t i = 0; i < ROUND_LETTERS; i++) {
+        machine_send(machine, 0, kind->bytes, draw_mailboxes(random));
+        turns(machine, 2 * TURNS);
+    }
+    for (uint32_t i = 0; i < TRUTH_MAILBOXES; i++) {
+        machine_delete(machine, i);
+        turns(machine, 2 * TURNS);
+    }
+    store_reclaim_all(machine->logs[0]);
+    for (uint32_t i = 0; i < ROUND_LETTERS; i++) {
+        machine_send(machine, 0, 300, draw_mailboxes(random));
+        turns(machine, 2 * TURNS);
+    }
+}
+
 void history_step(struct machine *machine, const struct history_kind *kind, struct random *random)
 {
+    if (kind->rounds) {
+        round_step(machine, kind, random);
+        return;
+    }
+    if (kind->reclaims) {
+        reclaim_step(machine, kind, random);
+        return;
+    }
     uint32_t shard = (uint32_t)random_below(random, machine->options.shards);
     uint32_t bytes = 1 + (uint32_t)random_below(random, kind->bytes);
     const char *mailboxes = draw_mailboxes(random);
@@ -111,6 +231,17 @@ static void catch_up(struct making *making)
             truth_take(&making->truth, &event->note);
 }
 
+/* The index is derived: at times it is one of an earlier time. */
+static void lose_runs(struct making *making)
+{
+    struct machine *machine = &making->machine;
+    if (!machine->options.index_log || random_below(&making->random, 3) > 0)
+        return;
+    machine->index_number = index_log_before(machine->options.index_log, machine->index_number,
+                                             1 + (uint32_t)random_below(&making->random, 3));
+    journal_note(machine->journal, NOTE_INDEX, machine->index_number, 0);
+}
+
 static void power_cut(struct making *making)
 {
     struct states *states = malloc(sizeof(*states));
@@ -119,6 +250,7 @@ static void power_cut(struct making *making)
     struct image *image = states_make(
         states, (uint32_t)random_below(&making->random, states->count), making->history->seed);
     kernel_cut(making->machine.kernel, image);
+    lose_runs(making);
     image_close(image);
     free(states);
 }
@@ -166,21 +298,28 @@ static void live(struct making *making, bool last)
         power_cut(making);
 }
 
-static void set_options(struct history *history, const struct kernel_options *kernel)
+struct machine_options history_options(const struct history_kind *kind, uint64_t seed)
 {
-    const struct history_kind *kind = history->kind;
-    history->options = (struct machine_options){
-        .kernel = {.seed = history->seed,
-                   .direct = kind->direct,
-                   .write_zeroes = kind->write_zeroes,
-                   .fault = kernel->fault,
-                   .fault_operation = kernel->fault_operation,
-                   .verbose = kernel->verbose},
-        .seed = history->seed,
+    return (struct machine_options){
+        .kernel = {.seed = seed, .direct = kind->direct, .write_zeroes = kind->write_zeroes},
+        .seed = seed,
         .shards = kind->shards,
         .commit_depth = kind->commit_depth,
         .links_stall = kind->links_stall,
+        .deleted_eighths = kind->reclaims ? 7 : 3,
+        .reclaim_rate = kind->reclaims ? RECLAIM_RATE : 0,
+        .expire_after_ns = kind->expires ? EXPIRE_AFTER_NS : 0,
+        .delta_bytes = kind->has_index ? DELTA_BYTES : 0,
     };
+}
+
+static void set_options(struct history *history, const struct kernel_options *kernel)
+{
+    history->options = history_options(history->kind, history->seed);
+    history->options.kernel.fault = kernel->fault;
+    history->options.kernel.fault_operation = kernel->fault_operation;
+    history->options.kernel.verbose = kernel->verbose;
+    history->options.index_log = history->kind->has_index ? &history->index_log : NULL;
 }
 
 void history_make(struct history *history, uint32_t kind, uint64_t seed,
@@ -213,4 +352,5 @@ void history_deinit(struct history *history)
 {
     image_close(history->start);
     journal_deinit(&history->journal);
+    index_log_deinit(&history->index_log);
 }

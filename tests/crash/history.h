@@ -16,9 +16,10 @@ struct history_kind {
     uint32_t shards, commit_depth;
     uint32_t bytes; /* of a message, now and then four times as many */
     bool direct, write_zeroes, links_stall;
+    bool has_index, reclaims, expires, rounds; /* rounds: steps fill segments and empty them */
 };
 
-#define HISTORY_KINDS 6u
+#define HISTORY_KINDS 10u
 extern const struct history_kind history_kinds[HISTORY_KINDS];
 
 struct history {
@@ -28,6 +29,7 @@ struct history {
     struct image *start;
     struct journal journal;
     struct letters letters;
+    struct index_log index_log;
     char wrong[TRUTH_TEXT_BYTES]; /* empty: it came to its end */
     uint64_t operations;          /* of the kernel, and whether the fault was met */
     bool hit;
@@ -37,6 +39,9 @@ struct history {
 void history_make(struct history *history, uint32_t kind, uint64_t seed,
                   const struct kernel_options *kernel);
 void history_deinit(struct history *history);
+
+/* Of machines that have such histories. */
+struct machine_options history_options(const struct history_kind *kind, uint64_t seed);
 
 /* One thing or another that users do, or nothing for a moment. */
 void history_step(struct machine *machine, const struct history_kind *kind, struct random *random);

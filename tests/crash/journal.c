@@ -17,6 +17,8 @@ static const char *const purposes[SYNC_PURPOSES] = {
     [SYNC_HINT_FILE] = "sync of a hint before its rename",
     [SYNC_HINT_NAME] = "sync of the shard's folder, for a hint",
     [SYNC_REMOVAL] = "sync of the shard's folder, for a removal",
+    [SYNC_REWRITE] = "sync of a segment's new form",
+    [SYNC_REPLACEMENT] = "sync of the shard's folder, for a new form",
     [SYNC_WHOLE] = "sync of everything at the start",
 };
 

@@ -43,6 +43,8 @@ enum sync_purpose {
     SYNC_HINT_FILE,
     SYNC_HINT_NAME,
     SYNC_REMOVAL,
+    SYNC_REWRITE,
+    SYNC_REPLACEMENT,
     SYNC_WHOLE, /* of the whole file system */
     SYNC_PURPOSES,
 };

@@ -82,7 +82,8 @@ static const struct {
 } kinds_of_file[] = {
     {"STORE.tmp", SYNC_STORE_FILE, SYNC_STORE_FILE}, {"STORE", SYNC_STORE_NAME, SYNC_STORE_FILE},
     {"spare.tmp", SYNC_SPARE_NAME, SYNC_SPARE_FILE}, {".idx.tmp", SYNC_HINT_FILE, SYNC_HINT_FILE},
-    {".idx", SYNC_HINT_NAME, SYNC_HINT_FILE},        {".seg", SYNC_SEGMENT_NAME, SYNC_BATCH},
+    {".idx", SYNC_HINT_NAME, SYNC_HINT_FILE},        {"rewrite.tmp", SYNC_REWRITE, SYNC_REWRITE},
+    {".seg", SYNC_SEGMENT_NAME, SYNC_BATCH},
 };
 
 static void note_name(struct kernel *kernel, uint32_t directory, const char *name, uint32_t node)
@@ -116,9 +117,11 @@ static void note_purpose(struct kernel *kernel, const struct event *event)
         break;
     case EVENT_RENAME:
         note_name(kernel, event->node, event->new_name, event->target);
+        if (ends_with(event->name, "rewrite.tmp"))
+            kernel->purposes[event->node] = SYNC_REPLACEMENT;
         break;
     case EVENT_LEAVE:
-        if (!ends_with(event->name, "spare.tmp"))
+        if (!ends_with(event->name, ".tmp"))
             kernel->purposes[event->node] = SYNC_REMOVAL;
         break;
     case EVENT_WRITE:

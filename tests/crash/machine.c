@@ -33,6 +33,7 @@ void machine_init(struct machine *machine, const struct image *image, struct jou
         .clock = {.monotonic_ns = monotonic, .wall_ns = wall, .context = machine},
         .now_ns = NS_PER_S,
         .random = {.state = options->seed},
+        .index_number = options->index_number,
     };
     machine->kernel = kernel_open(image, journal, &options->kernel);
     kernel_kill(machine->kernel);
@@ -154,12 +155,20 @@ static void set_options(const struct machine *machine, struct store_options *opt
     options->chunk_bytes = 8 * 1024;
     options->staging_bytes = 256 * 1024;
     options->fetches_max = 2;
+    options->reclaim_rate = machine->options.reclaim_rate;
+    options->expire_after_ns = machine->options.expire_after_ns;
+    if (machine->options.delta_bytes > 0)
+        options->delta_bytes = machine->options.delta_bytes;
+    options->index = machine->index;
     options->clock = &machine->clock;
 }
 
 static enum status open_store(struct machine *machine)
 {
     struct store_options options;
+    if (machine->options.index_log)
+        machine->index =
+            index_log_open(machine->options.index_log, machine->index_number, machine->journal);
     set_options(machine, &options);
     options.seed = random_next(&machine->random);
     enum status status = open_medium(machine, STORE_RING);
@@ -203,6 +212,15 @@ enum status machine_boot(struct machine *machine)
     return status;
 }
 
+static void close_index(struct machine *machine)
+{
+    if (!machine->index)
+        return;
+    machine->index_number = index_log_number(machine->index);
+    machine->index->calls->close(machine->index);
+    machine->index = NULL;
+}
+
 static void close_mediums(struct machine *machine)
 {
     for (uint32_t i = 0; i <= STORE_RING; i++) {
@@ -229,6 +247,7 @@ void machine_kill(struct machine *machine)
         machine->logs[i] = NULL;
     }
     store_close(store);
+    close_index(machine);
     if (machine->expunge.maildrop)
         store_maildrop_free(machine->expunge.maildrop);
     machine->expunge = (struct machine_expunge){false};
@@ -256,14 +275,33 @@ void machine_close(struct machine *machine)
         machine->logs[i] = NULL;
     }
     close_mediums(machine);
+    close_index(machine);
     kernel_kill(machine->kernel);
 }
 
 /* ---- running ---- */
 
+/* Notes which letters are old enough to go, before anybody else can know. */
+static void age(struct machine *machine)
+{
+    uint64_t after_ns = machine->options.expire_after_ns, now_ns = wall(machine) + NS_PER_S;
+    for (uint32_t i = 0; after_ns > 0 && i < machine->letters->count; i++)
+        if (!machine->expires[i] && machine->letters->items[i].received_ns + after_ns < now_ns) {
+            machine->expires[i] = true;
+            journal_note(machine->journal, NOTE_EXPIRES, i, 0);
+        }
+}
+
+void machine_wait(struct machine *machine, uint64_t ns)
+{
+    machine->now_ns += ns;
+    machine_turn(machine);
+}
+
 void machine_turn(struct machine *machine)
 {
     machine->now_ns += TURN_NS;
+    age(machine);
     for (uint32_t i = 0; i < machine->options.shards; i++) {
         machine->mediums[i]->calls->poll(machine->mediums[i], false);
         store_turn(machine->logs[i]);
@@ -336,6 +374,10 @@ static void look_into(struct machine *machine, struct view *view, uint32_t mailb
     struct store_log *log = machine->logs[store_owner(machine->store, span)];
     machine->opening.is_over = false;
     enum status status = store_maildrop_open(log, span, MACHINE_LOOKS);
+    for (int turns = 0; status == STATUS_BUSY && turns < TURNS_MAX; turns++) {
+        machine_turn(machine); /* retention has it */
+        status = store_maildrop_open(log, span, MACHINE_LOOKS);
+    }
     for (int turns = 0; status == STATUS_OK && !machine->opening.is_over; turns++) {
         INVARIANT(turns < TURNS_MAX);
         store_turn(log);

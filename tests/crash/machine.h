@@ -8,6 +8,7 @@
 #define TESTS_CRASH_MACHINE_H
 
 #include "storage/store.h"
+#include "tests/crash/index_log.h"
 #include "tests/crash/kernel.h"
 #include "tests/crash/truth.h"
 
@@ -19,7 +20,14 @@ struct machine_options {
     uint64_t seed; /* of the store's ids and epochs, and of the machine's own draws */
     uint32_t shards;
     uint32_t commit_depth;
-    bool links_stall; /* owners have no room at times */
+    bool links_stall;         /* owners have no room at times */
+    uint32_t deleted_eighths; /* of a mailbox, by one deletion */
+    uint64_t reclaim_rate;    /* as store_options have it; and the next two */
+    uint64_t expire_after_ns;
+    uint32_t delta_bytes;
+    struct index_log *index_log; /* of the index on disk, which is there from life to life; NULL: it
+                                    is made anew */
+    uint32_t index_number;       /* as which it begins */
 };
 
 /* A deletion under way: one at a time. */
@@ -57,10 +65,12 @@ struct machine {
     struct medium *mediums[TRUTH_SHARDS_MAX + 1];
     struct store *store;
     struct store_log *logs[TRUTH_SHARDS_MAX];
+    struct index *index; /* on disk; while the process lives */
+    uint32_t index_number;
     bool closing;
     uint32_t strangers, in_the_air;
     uint8_t linked[TRUTH_LETTERS_MAX]; /* bits: mailboxes that were given the letter's link */
-    bool ended[TRUTH_LETTERS_MAX];
+    bool ended[TRUTH_LETTERS_MAX], expires[TRUTH_LETTERS_MAX];
     struct machine_expunge expunge;
     struct machine_opening opening;
     struct machine_draft drafts[MACHINE_DRAFTS];
@@ -83,6 +93,8 @@ void machine_kill(struct machine *machine);
 
 /* Every shard does what there is to do, and a little time passes. */
 void machine_turn(struct machine *machine);
+/* So much time passes at once. */
+void machine_wait(struct machine *machine, uint64_t ns);
 /* Until nothing is in the air; false: it does not come to an end. */
 bool machine_rest(struct machine *machine);
 

@@ -75,6 +75,7 @@ static enum status append(struct machine *machine, uint32_t shard, struct store_
     };
     struct letter letter = letter_of(body, bytes, mailboxes);
     letter.id = store_next_id(log);
+    letter.received_ns = message.received_ns;
     enum status status = store_append(log, draft, &message, number);
     if (status != STATUS_OK)
         return status;
@@ -151,7 +152,7 @@ void machine_delete_goes_on(struct machine *machine)
     if (!expunge->maildrop || expunge->is_told)
         return;
     for (uint32_t i = 0; i < expunge->maildrop->count; i++) {
-        if (random_below(&machine->random, 3) > 0)
+        if (random_below(&machine->random, 8) >= machine->options.deleted_eighths)
             continue;
         expunge->maildrop->deleted[i / 8] |= (uint8_t)(1u << i % 8);
         journal_note(machine->journal, NOTE_DELETING,

@@ -2,6 +2,7 @@
 
 #include "base/invariant.h"
 #include "storage/batch.h"
+#include "storage/compact.h"
 #include "storage/hint.h"
 #include "storage/identity.h"
 #include "storage/record.h"
@@ -17,6 +18,8 @@ static const char *const kinds[PLACE_KINDS] = {
     [PLACE_PAYLOAD] = "payloads of records",
     [PLACE_HINT_HEADER] = "headers of hints",
     [PLACE_HINT_BODY] = "bodies of hints",
+    [PLACE_COMPACT_HEADER] = "headers of compacted segments",
+    [PLACE_COMPACT_BODY] = "hints and maps of compacted segments",
 };
 
 const char *place_kind_text(enum place_kind kind)
@@ -56,11 +59,36 @@ static void add_records(struct places *places, const struct image *image, uint32
     }
 }
 
+static void add_compact(struct places *places, const struct image *image, uint32_t node,
+                        const struct compact_header *header)
+{
+    uint64_t body = header->hint_bytes + compact_map_bytes(header);
+    uint64_t last = header->front + header->hint_bytes + compact_map_bytes(header);
+    struct compact_place place = {.offset = 0};
+    struct record_header record = {.record_bytes = 0};
+    add(places, PLACE_COMPACT_HEADER, node, 0, sizeof(*header));
+    add(places, PLACE_COMPACT_HEADER, node, header->bytes - IMAGE_PAGE_BYTES, sizeof(*header));
+    add(places, PLACE_COMPACT_BODY, node, header->front, body);
+    add(places, PLACE_COMPACT_BODY, node, header->back, body);
+    if (header->count == 0)
+        return;
+    image_read(image, node, &place, sizeof(place), last - sizeof(place));
+    uint64_t end = (uint64_t)place.offset * RECORD_ALIGN;
+    image_read(image, node, &record, sizeof(record), end);
+    add_records(places, image, node, header->records, end + record.record_bytes);
+}
+
 static void add_segment(struct places *places, const struct image *image, uint32_t node,
                         struct end *end)
 {
     struct batch_header header;
+    struct compact_header compact;
     uint64_t offset = SEGMENT_FIRST_BATCH;
+    image_read(image, node, &compact, sizeof(compact), 0);
+    if (compact.segment.format == STORE_FORMAT_COMPACT) {
+        add_compact(places, image, node, &compact);
+        return;
+    }
     while (image_read(image, node, &header, sizeof(header), offset) == sizeof(header) &&
            header.used >= BATCH_HEADER_BYTES) {
         if (offset == SEGMENT_FIRST_BATCH)

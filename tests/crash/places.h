@@ -1,5 +1,6 @@
 /* The bytes of a store that checksums must cover, as storage/FORMAT.md has them, on a disk without
- * damage and without torn batches. Padding and what is not yet written are no places. */
+ * damage and without torn batches. Padding and what is not yet written are no places; of what a
+ * compacted segment has twice each is one. */
 #ifndef TESTS_CRASH_PLACES_H
 #define TESTS_CRASH_PLACES_H
 
@@ -15,6 +16,8 @@ enum place_kind {
     PLACE_PAYLOAD,
     PLACE_HINT_HEADER,
     PLACE_HINT_BODY,
+    PLACE_COMPACT_HEADER,
+    PLACE_COMPACT_BODY,
     PLACE_KINDS,
 };
 

@@ -90,13 +90,21 @@ static bool boot_and_check(struct work *work, struct machine *machine, const str
     return machine->wrong[0] ? fail(work, machine->wrong) : true;
 }
 
+/* The index may be of an earlier time. */
+static uint32_t lost_runs(const struct work *work)
+{
+    return work->number % 4 == 3 ? 1 + (uint32_t)(work->number / 4 % 4) : 0;
+}
+
 static void machine_of(struct work *work, struct machine *machine, const struct image *image,
-                       struct journal *journal, struct letters *letters)
+                       struct journal *journal, struct letters *letters, const struct truth *truth)
 {
     struct machine_options options = work->history.options;
     options.seed = options.kernel.seed = options.seed ^ work->number << 20;
     options.kernel.fault = FAULT_NONE;
     options.kernel.verbose = work->proof->only > 0 && work->proof->kernel.verbose;
+    if (options.index_log)
+        options.index_number = index_log_before(options.index_log, truth->index, lost_runs(work));
     /* The number of shards may change from one start to the next. */
     if (work->number % 5 == 0)
         options.shards = 1 + options.shards % TRUTH_SHARDS_MAX;
@@ -116,7 +124,7 @@ static void check_image(struct work *work, const struct image *image, const stru
     struct machine *machine = malloc(sizeof(*machine));
     struct journal journal = empty;
     INVARIANT(machine);
-    machine_of(work, machine, image, &journal, &work->history.letters);
+    machine_of(work, machine, image, &journal, &work->history.letters, truth);
     boot_and_check(work, machine, truth);
     end(machine);
     journal_deinit(&journal);
@@ -198,11 +206,11 @@ static void check_and_live_on(struct work *work, const struct image *image,
 {
     struct machine *machine = malloc(sizeof(*machine));
     struct truth *known = malloc(sizeof(*known));
-    uint32_t letters = work->history.letters.count;
+    uint32_t letters = work->history.letters.count, runs = work->history.index_log.count;
     struct journal journal = {.count = 0};
     INVARIANT(machine && known);
     *known = *truth;
-    machine_of(work, machine, image, &journal, &work->history.letters);
+    machine_of(work, machine, image, &journal, &work->history.letters, truth);
     bool good = boot_with_fault(work, machine, truth) && boot_and_check(work, machine, truth) &&
                 boots_alike(work, machine, truth);
     if (good)
@@ -211,6 +219,7 @@ static void check_and_live_on(struct work *work, const struct image *image,
     if (good)
         check_second(work, image, &journal, known);
     work->history.letters.count = letters; /* the second life's are forgotten */
+    index_log_cut(&work->history.index_log, runs);
     journal_deinit(&journal);
     free(known);
     free(machine);

@@ -24,7 +24,8 @@ void truth_take(struct truth *truth, const struct journal_note *note)
         [NOTE_DELETED] = DELETION_DONE,
         [NOTE_KEPT] = DELETION_NONE,
     };
-    truth->version += note->kind != NOTE_SENT && note->kind != NOTE_DELETING;
+    truth->version +=
+        note->kind != NOTE_SENT && note->kind != NOTE_DELETING && note->kind != NOTE_EXPIRES;
     switch (note->kind) {
     case NOTE_DELETING:
     case NOTE_DELETED:
@@ -32,6 +33,12 @@ void truth_take(struct truth *truth, const struct journal_note *note)
         truth->deletions[note->subject][note->detail] = deletions[note->kind];
         break;
     case NOTE_SETTLED:
+        break;
+    case NOTE_EXPIRES:
+        truth->expires[note->subject] = true;
+        break;
+    case NOTE_INDEX:
+        truth->index = note->subject;
         break;
     default:
         INVARIANT(note->kind < sizeof(fates) / sizeof(*fates));
@@ -105,7 +112,7 @@ static bool check_recipient(struct check *check, uint32_t number, uint32_t mailb
         return complain(check, "message %u was refused, and is in mailbox %c", number,
                         'a' + mailbox);
     if (!here && deletion == DELETION_NONE && truth->fates[number] == FATE_STORED &&
-        !check->excused)
+        !truth->expires[number] && !check->excused)
         return complain(check, "message %u was acknowledged and is lost from mailbox %c", number,
                         'a' + mailbox);
     return true;
@@ -123,7 +130,7 @@ static bool check_letter(struct check *check, uint32_t number)
         wanted++;
         here += check->seen[number][mailbox];
     }
-    if (here != 0 && here != wanted)
+    if (here != 0 && here != wanted && !check->truth->expires[number])
         return complain(check, "message %u is there for %u of %u recipients", number, here, wanted);
     return true;
 }
@@ -144,7 +151,7 @@ static bool is_lost(const struct check *check, uint32_t number)
     const struct truth *truth = check->truth;
     for (const char *name = truth->letters->items[number].mailboxes; *name; name++)
         if (truth->fates[number] == FATE_STORED && !check->seen[number][*name - 'a'] &&
-            truth->deletions[number][*name - 'a'] == DELETION_NONE)
+            truth->deletions[number][*name - 'a'] == DELETION_NONE && !truth->expires[number])
             return true;
     return false;
 }
@@ -211,8 +218,12 @@ static void settle_letter(const struct truth *truth, const struct view *view,
         uint32_t mailbox = (uint32_t)(*name - 'a');
         bool here = is_seen(view, letter->id, mailbox);
         any = any || here;
-        if (truth->deletions[number][mailbox] == DELETION_IN_THE_AIR)
-            journal_note(journal, here ? NOTE_KEPT : NOTE_DELETED, number, mailbox);
+        enum letter_deletion deletion = truth->deletions[number][mailbox];
+        if (deletion == DELETION_IN_THE_AIR && here)
+            journal_note(journal, NOTE_KEPT, number, mailbox);
+        else if (deletion == DELETION_IN_THE_AIR ||
+                 (deletion == DELETION_NONE && !here && truth->expires[number]))
+            journal_note(journal, NOTE_DELETED, number, mailbox);
     }
     if (truth->fates[number] == FATE_IN_THE_AIR)
         journal_note(journal, any ? NOTE_FOUND : NOTE_LOST, number, 0);

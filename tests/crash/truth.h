@@ -20,6 +20,7 @@ struct letter {
     uint64_t id;                         /* as the store said before it took it */
     char mailboxes[TRUTH_MAILBOXES + 1]; /* in the order of the recipients: "ca" */
     uint64_t digest, octets;             /* of what RETR must give; RFC 1939 size */
+    uint64_t received_ns;                /* wall */
 };
 
 struct letters {
@@ -38,6 +39,8 @@ enum note_kind { /* subject: the letter; detail: the mailbox, 0 … */
                  NOTE_FOUND,   /* what was in the air is there */
                  NOTE_LOST,    /* … is not */
                  NOTE_SETTLED, /* all that was in the air is settled: somebody has looked */
+                 NOTE_EXPIRES, /* from now on it may be deleted for its age, at any time */
+                 NOTE_INDEX,   /* the index on disk is this one now (index_log.h) */
 };
 
 enum letter_fate { FATE_UNSENT, FATE_IN_THE_AIR, FATE_STORED, FATE_REFUSED };
@@ -47,6 +50,8 @@ struct truth {
     const struct letters *letters;
     enum letter_fate fates[TRUTH_LETTERS_MAX];
     enum letter_deletion deletions[TRUTH_LETTERS_MAX][TRUTH_MAILBOXES];
+    bool expires[TRUTH_LETTERS_MAX];
+    uint32_t index;   /* the one on disk */
     uint32_t version; /* grows with what is known for certain */
 };
 

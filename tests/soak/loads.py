@@ -52,8 +52,8 @@ class Load:
                  str(rate), '--connections', str(kind.connections), '--users',
                  str(kind.users), '--to', f'{self.name}-%d@example.test', '--recipients',
                  kind.recipients, '--size', kind.sizes[number % len(kind.sizes)], '--seed',
-                 str(draw.randrange(1 << 32)), '--timeout',
-                 f'{STALL_SECONDS}s', '--ledger', self.path]) as blast:
+                 str(draw.randrange(1 << 32)), '--timeout', f'{STALL_SECONDS}s', '--ledger',
+                 self.path]) as blast:
             error = blast.communicate(timeout=seconds + 2 * STALL_SECONDS)[1].strip()
         self.ended = time.time()
         disturbed = restarts != world.restarts or world.restarting

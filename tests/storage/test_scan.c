@@ -254,6 +254,58 @@ START_TEST(reads_of_another_place)
 }
 END_TEST
 
+/* A disk that gives one wrong byte, once. */
+struct spoiling {
+    struct medium medium;
+    struct medium_calls calls;
+    uint8_t *spoiled;
+    uint64_t place;
+};
+
+static void spoiled_read(struct medium *medium, struct medium_object *from, void *bytes,
+                         uint32_t size, uint64_t offset, struct medium_op *op)
+{
+    struct spoiling *spoiling = (struct spoiling *)medium;
+    if (spoiling->place >= offset && spoiling->place - offset < size) {
+        spoiling->spoiled = (uint8_t *)bytes + (spoiling->place - offset);
+        spoiling->place = 0;
+    }
+    medium_read(bed.medium, from, bytes, size, offset, op);
+}
+
+static void spoiling_poll(struct medium *medium, bool wait)
+{
+    struct spoiling *spoiling = (struct spoiling *)medium;
+    bed.medium->calls->poll(bed.medium, wait);
+    if (spoiling->spoiled)
+        *spoiling->spoiled ^= 1;
+    spoiling->spoiled = NULL;
+}
+
+START_TEST(what_looks_damaged_is_read_again)
+{
+    struct spoiling spoiling = {.calls = {.read = spoiled_read, .poll = spoiling_poll}};
+    spoiling.calls.size = bed.medium->calls->size;
+    spoiling.medium.calls = &spoiling.calls;
+    spoiling.place = 3 * 4096 + 10;
+    put(1, 1, false, 0);
+    put(2, 2, true, 0);
+    struct scan scan = {
+        .medium = &spoiling.medium,
+        .object = object,
+        .name = segment_name(0, 1),
+        .store = store,
+        .names = &names,
+        .window = malloc(SCAN_WINDOW_BYTES),
+    };
+    ck_assert_int_eq(scan_segment(&scan), STATUS_OK);
+    free(scan.window);
+    ck_assert_uint_eq(spoiling.place, 0);
+    ck_assert_uint_eq(scan.batches[1].bad, 0);
+    expect(&scan, (const uint64_t[]){1, 2}, 2);
+}
+END_TEST
+
 START_TEST(dropping_from_the_hint)
 {
     struct scan scan = {.hint = {.size = 0}};
@@ -289,6 +341,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, an_unborn_segment_is_blank);
     tcase_add_test(tcase, blocks_that_can_not_be_read);
     tcase_add_test(tcase, reads_of_another_place);
+    tcase_add_test(tcase, what_looks_damaged_is_read_again);
     tcase_add_test(tcase, dropping_from_the_hint);
     suite_add_tcase(suite, tcase);
     return suite;
