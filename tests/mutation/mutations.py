@@ -17,8 +17,8 @@ ROTTEN = (('tests/crash/faults', '--first', '--from', 'rotten'),)
 DAMAGE = (('tests/crash/damage', '--first'),)
 # Where one thing stands behind another, so that no one state tells whether it is there.
 UNIT = {name: ((f'tests/storage/test_{name}',),)
-        for name in ('batch', 'chain', 'compactor', 'fetch', 'format', 'liveness', 'owner',
-                     'reclaim', 'remains', 'restore', 'rewrite', 'scan', 'survey')}
+        for name in ('batch', 'chain', 'compact', 'compactor', 'contents', 'fetch', 'format',
+                     'liveness', 'owner', 'reclaim', 'remains', 'restore', 'rewrite', 'scan', 'survey')}
 
 JOB = 'storage/file_job.c'
 MEDIUM = 'storage/medium_file.c'
@@ -219,10 +219,11 @@ MUTATIONS = (
              ((REWRITE, 'record_check(span_of(from, bytes), rewrite->record_seed, &record) != '
                'RECORD_GOOD ||', ''),), UNIT['rewrite']),
     Mutation('CRC of a compacted segment\'s header',
-             (('storage/compact.c', 'read.crc != checksum(&read) || ', ''),), DAMAGE),
+             (('storage/compact.c', 'read.crc != checksum(&read) || ', ''),),
+             UNIT['compact']),
     Mutation('CRC of a map',
              (('storage/contents.c', 'if (compact_map_checksum(header, map) != header->map_crc)',
-               'if (false)'),), DAMAGE),
+               'if (false)'),), UNIT['contents']),
     Mutation('a damaged segment is never compacted',
              (('storage/reclaim.c', 'segment->damaged || ', ''),), UNIT['reclaim']),
     Mutation('what is live stays',
