@@ -280,7 +280,7 @@ MUTATIONS = (
                'compactor->first + compactor->place - --compactor->sweep / 2;'),
               (COMPACTOR, 'index = (compactor->sweep - 1) / 2;',
                'index = compactor->first + compactor->place - (compactor->sweep - 1) / 2;')),
-             ROUNDS),
+             UNIT['compactor']),
     # ---- broken stores ----
     Mutation('a store that loses a recipient\'s copy at its next start',
              (('storage/rebuild.c', 'i < entry->links && hint_next', 'i < 1 && hint_next'),), CUTS),
