@@ -9,6 +9,7 @@
 #define LAST_STEP 60 /* by then it is over */
 
 static struct compact_bed bed;
+static const struct medium_calls *usual; /* the medium's own */
 
 static void open_bed(void)
 {
@@ -129,6 +130,36 @@ START_TEST(a_crash_while_they_become_one)
 }
 END_TEST
 
+static void refuse_removal(struct medium *medium, struct medium_name name, struct medium_op *op)
+{
+    if (name.kind == MEDIUM_SEGMENT && name.number == 2)
+        name.number = 999; /* there is none */
+    usual->remove(medium, name, op);
+}
+
+/* What is before one that can't be removed stays, too. */
+START_TEST(a_removal_that_fails)
+{
+    struct store_stats stats;
+    struct medium *medium = bed.bed.mediums[0];
+    compact_bed_fill(&bed, 3, "b");
+    compact_bed_thin_out(&bed, 'b', 0);
+    ck_assert_int_eq(compact_bed_compact(&bed, 1, 50), STATUS_OK);
+    ck_assert_int_eq(compact_bed_compact(&bed, 3, 50), STATUS_OK);
+    usual = medium->calls;
+    struct medium_calls calls = *usual;
+    calls.remove = refuse_removal;
+    medium->calls = &calls;
+    ck_assert_int_eq(compact_bed_compact(&bed, 2, 50), STATUS_OK);
+    medium->calls = usual;
+    ck_assert(medium_has(medium, segment_name(0, 1)));
+    compact_bed_reopen(&bed);
+    store_stats(bed.bed.store, 0, &stats);
+    ck_assert_uint_eq(stats.corrupt_batches, 0);
+    compact_bed_verify(&bed);
+}
+END_TEST
+
 /* The old form or the new one, wherever the power goes. */
 START_TEST(a_crash_at_any_step)
 {
@@ -154,6 +185,7 @@ Suite *test_suite(void)
     tcase_add_loop_test(tcase, empty_neighbours_become_one, 0, 4);
     tcase_add_test(tcase, a_lost_segment_is_missed);
     tcase_add_loop_test(tcase, a_crash_while_they_become_one, 0, LAST_STEP + 1);
+    tcase_add_test(tcase, a_removal_that_fails);
     tcase_add_test(tcase, a_crash_at_any_step);
     suite_add_tcase(suite, tcase);
     return suite;
