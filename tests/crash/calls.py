@@ -8,12 +8,11 @@ import re
 import subprocess
 import sys
 
-# Memory, text, the process itself; pread: of the lock that another process holds.
 OBJECTS = ('medium_file', 'file_job', 'file_directory')
-HARMLESS = {'__errno_location', '__isoc23_strtol', '__memcpy_chk', '__snprintf_chk',
-            '__stack_chk_fail', 'bcmp', 'calloc', 'free', 'getpid', 'malloc', 'memcmp', 'memcpy',
-            'memset', 'mmap', 'mmap64', 'munmap', 'pread', 'pread64', 'snprintf', 'strcmp',
-            'strerror', 'strlen', 'strncmp', 'strspn', 'strtol'}
+# Memory, text, the process itself; pread: of the lock that another process holds.
+HARMLESS = set("""__errno_location __isoc23_strtol __memcpy_chk __snprintf_chk __stack_chk_fail bcmp
+calloc free getpid malloc memcmp memcpy memset mmap mmap64 munmap pread pread64 snprintf strcmp
+strerror strlen strncmp strspn strtol""".split())
 # Of our own, in the program's other objects or in the kernel's place.
 OURS = re.compile(r'(fault|file|invariant|medium|ring|status)_\w+$')
 # Of the build: sanitizers, coverage.

@@ -215,6 +215,22 @@ START_TEST(settled_for_good)
 }
 END_TEST
 
+START_TEST(expired_mail_may_go)
+{
+    struct journal journal = {.count = 0};
+    see();
+    forget(2);
+    truth_take(&truth, &(struct journal_note){NOTE_EXPIRES, 4, 0});
+    ck_assert_msg(holds(WEATHER_FAIR), "%s", text);
+    truth_settle(&truth, &view, &journal);
+    for (uint32_t i = 0; i < journal.count; i++)
+        truth_take(&truth, &journal.events[i].note);
+    show(4, 'a', 0);
+    complains("message 4 was deleted from mailbox a and is back");
+    journal_deinit(&journal);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("truth");
@@ -232,6 +248,7 @@ Suite *test_suite(void)
     tcase_add_test(tests, torn_told_as_damaged);
     tcase_add_test(tests, lost_from_the_middle);
     tcase_add_test(tests, settled_for_good);
+    tcase_add_test(tests, expired_mail_may_go);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -5,14 +5,20 @@ import collections
 Mutation = collections.namedtuple('Mutation', 'name edits proofs')
 
 # Power cuts at every moment of some histories of each kind.
-CUTS = (('tests/crash/enumerate', '--first', '--histories', '0', '42'),)
-MEDIUM_CUTS = (('tests/crash/enumerate', '--first', '--kind', '6'),)
+CUTS = (('tests/crash/enumerate', '--first', '--histories', '0', '44'),)
+MEDIUM_CUTS = (('tests/crash/enumerate', '--first', '--kind', '10'),)
+# While segments are compacted: one after the other, then among much else.
+ROUNDS = (('tests/crash/enumerate', '--first', '--kind', '8', '--histories', '0', '33'),)
+RECLAIM = ROUNDS + tuple(
+    ('tests/crash/enumerate', '--first', '--kind', kind, '--histories', '0', '33')
+    for kind in ('6', '7'))
 FAULTS = (('tests/crash/faults', '--first'),)
 ROTTEN = (('tests/crash/faults', '--first', '--from', 'rotten'),)
 DAMAGE = (('tests/crash/damage', '--first'),)
 # Where one thing stands behind another, so that no one state tells whether it is there.
 UNIT = {name: ((f'tests/storage/test_{name}',),)
-        for name in ('batch', 'chain', 'fetch', 'format', 'scan')}
+        for name in ('batch', 'chain', 'compact', 'compactor', 'contents', 'fetch', 'format',
+                     'liveness', 'owner', 'reclaim', 'remains', 'restore', 'rewrite', 'scan', 'survey')}
 
 JOB = 'storage/file_job.c'
 MEDIUM = 'storage/medium_file.c'
@@ -25,6 +31,12 @@ RECORD = 'storage/record.c'
 HINT = 'storage/hint.c'
 SCAN = 'storage/scan.c'
 FETCH = 'storage/fetch.c'
+COMPACTOR = 'storage/compactor.c'
+REWRITE = 'storage/rewrite.c'
+REMAINS = 'storage/remains.c'
+SURVEY = 'storage/survey.c'
+REBUILD = 'storage/rebuild.c'
+RESTORE = 'storage/restore.c'
 
 PREPARE = '''ALLOCATE, FILL, SYNC_FILE,
                       SYNC_HOME, TIDYING}'''
@@ -82,8 +94,8 @@ MUTATIONS = (
     Mutation('a failed write refuses its messages',
              ((COMMIT, 'if (op->result >= 0) {', 'if (true) {'),), FAULTS),
     Mutation('after a failed write the log goes on elsewhere',
-             ((COMMIT, '    segment_drop(commit->segment);\n    commit->segment = NULL;\n'
-               '    commit->state = COMMIT_HOMELESS;', '    commit->state = COMMIT_HOMELESS;'),),
+             ((COMMIT, '    commit->failures++;\n    segment_drop(commit->segment);\n'
+               '    commit->segment = NULL;\n', '    commit->failures++;\n'),),
              FAULTS),
     Mutation('deletions that did not become durable are no +OK',
              ((SETTLE, 'expunge_settle(log, cookie, record, durable ? STATUS_OK : '
@@ -92,6 +104,8 @@ MUTATIONS = (
     Mutation('a place without a batch is read again',
              ((SCAN, 'if (!header_at(scan, offset, &header))\n            offset = next;',
                'offset = next;'),), UNIT['scan']),
+    Mutation('a batch that looks damaged is read again',
+             ((SCAN, 'if (batch->bad > 0) {', 'if (false) {'),), UNIT['scan']),
     Mutation('what can\'t be read at the end of a log is no end',
              ((RECOVER, 'judged[i].scan->unreadable > 0 && recover->repair', 'false'),), ROTTEN),
     # ---- the order of things ----
@@ -187,6 +201,89 @@ MUTATIONS = (
     Mutation('CRC of a hint\'s body',
              ((HINT, ' ||\n        read.body_crc != crc32c(0, bytes.data + sizeof(read), '
                'bytes.size - sizeof(read))', ''),), DAMAGE),
+    # ---- compaction ----
+    Mutation('sync of a new form\'s name',
+             ((JOB, '{OPEN_HOME, PROBE, RENAME, SYNC_HOME, TIDYING}',
+               '{OPEN_HOME, PROBE, RENAME, TIDYING}'),), MEDIUM_CUTS),
+    Mutation('a new form takes the place when all of it is written',
+             ((REWRITE, """        rewrite->step = REWRITE_REPLACE;
+        write_bytes(rewrite, rewrite->block, MEDIUM_BLOCK_BYTES, 0);
+""", """        rewrite->step = REWRITE_REPLACE;
+"""),), ROUNDS),
+    Mutation('both copies of hint and map',
+             ((REWRITE, 'write_body(rewrite, header->back, REWRITE_LAST);',
+               'rewrite->step = REWRITE_LAST;'),), ROUNDS),
+    Mutation('a failed write ends a rewrite',
+             ((REWRITE, 'if (rewrite->op.result < 0) {', 'if (false) {'),), UNIT['rewrite']),
+    Mutation('a record is checked before it is moved',
+             ((REWRITE, 'record_check(span_of(from, bytes), rewrite->record_seed, &record) != '
+               'RECORD_GOOD ||', ''),), UNIT['rewrite']),
+    Mutation('CRC of a compacted segment\'s header',
+             (('storage/compact.c', 'read.crc != checksum(&read) || ', ''),),
+             UNIT['compact']),
+    Mutation('CRC of a map',
+             (('storage/contents.c', 'if (compact_map_checksum(header, map) != header->map_crc)',
+               'if (false)'),), UNIT['contents']),
+    Mutation('a damaged segment is never compacted',
+             (('storage/reclaim.c', 'segment->damaged || ', ''),), UNIT['reclaim']),
+    Mutation('what is live stays',
+             ((SURVEY, 'if (survey->questions[i].live)',
+               'if (i % 8 && survey->questions[i].live)'),),
+             ROUNDS),
+    Mutation('what an owner may not have been given is live',
+             (('storage/owner.c', 'enum owner_view view = OWNER_LIVE;',
+               'enum owner_view view = OWNER_DEAD;'),), UNIT['liveness']),
+    Mutation('chunks stay with their messages',
+             (('storage/plan.c', 'i < survey->chunk_count', 'i < 0'),), RECLAIM[1:]),
+    Mutation('chunks of messages in later segments',
+             ((SURVEY, 'segment->number > survey->number && segment->reach <= survey->number',
+               'false'),), UNIT['survey']),
+    Mutation('chunks of messages under way',
+             (('storage/reclaim.c', 'return staged < unsettled ? staged : unsettled;',
+               'return UINT32_MAX;'),), UNIT['reclaim']),
+    Mutation('a deletion stays while its message is in a segment that was never compacted',
+             ((REMAINS, 'if (!here || target_keeps(survey, link_lsn(name->id)))', 'if (false)'),),
+             RECLAIM),
+    Mutation('a deletion stays while its message is in a compacted segment',
+             ((REMAINS, 'remains->checks[at].number == entry.number; at++)\n'
+               '            remains->survey->items[remains->checks[at].item].live = true;',
+               'remains->checks[at].number == entry.number; at++)\n            continue;'),),
+             RECLAIM),
+    Mutation('a deletion stays until the index has it',
+             ((REMAINS, 'survey->items[i].live = !is_covered(log->store, survey->shard, '
+               'survey->items[i].number);', 'survey->items[i].live = false;'),), UNIT['remains']),
+    Mutation('an index that lacks what was forgotten is made anew',
+             ((RESTORE, 'is_ahead(restore) || is_behind(restore)', 'is_ahead(restore)'),), RECLAIM),
+    Mutation('an index that is ahead of a log is made anew',
+             ((RESTORE, 'is_ahead(restore) || is_behind(restore)', 'is_behind(restore)'),),
+             UNIT['restore']),
+    Mutation('what an index covers is not taken in again',
+             ((REBUILD, 'number < upto || is_awaited', 'is_awaited'),), RECLAIM),
+    Mutation('deletions that an index does not cover',
+             ((REBUILD, 'entry->number < coverage_upto(rebuild->coverage, hash, shard)',
+               'coverage_upto(rebuild->coverage, hash, shard) > 0'),), RECLAIM),
+    Mutation('a run covers no deletion of a message that it does not cover',
+             (('storage/owner.c', 'if (owner->deleted[log] > owner->seen[log])\n'
+               '            return false;', ';'),), UNIT['owner']),
+    Mutation('a new form begins where what it stands for did',
+             ((COMPACTOR, '.first_sequence = segment_at(compactor, compactor->first)'
+               '->first_sequence,\n        .first_lsn', '.first_sequence = old->first_sequence,\n'
+               '        .first_lsn'),), ROUNDS),
+    Mutation('no lost segment between two that become one',
+             ((COMPACTOR, 'before->last_sequence + 1 == behind->first_sequence &&', ''),),
+             UNIT['compactor']),
+    Mutation('no given up segment between two that become one',
+             ((COMPACTOR, ' &&\n           behind->since <= before->number + 1', ''),),
+             (('tests/crash/faults', '--history', '9', '--fault', 'eio', '--operation', '91'),)),
+    Mutation('what is before a segment that can\'t be removed stays',
+             ((COMPACTOR, 'compactor->sweep = compactor->first * 2; /*', '/*'),),
+             UNIT['compactor']),
+    Mutation('what a new form stands for goes from the last one back',
+             ((COMPACTOR, '--compactor->sweep / 2;',
+               'compactor->first + compactor->place - --compactor->sweep / 2;'),
+              (COMPACTOR, 'index = (compactor->sweep - 1) / 2;',
+               'index = compactor->first + compactor->place - (compactor->sweep - 1) / 2;')),
+             UNIT['compactor']),
     # ---- broken stores ----
     Mutation('a store that loses a recipient\'s copy at its next start',
              (('storage/rebuild.c', 'i < entry->links && hint_next', 'i < 1 && hint_next'),), CUTS),

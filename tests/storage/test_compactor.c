@@ -6,7 +6,10 @@
 
 #include <stdlib.h>
 
+#define LAST_STEP 60 /* by then it is over */
+
 static struct compact_bed bed;
+static const struct medium_calls *usual; /* the medium's own */
 
 static void open_bed(void)
 {
@@ -86,6 +89,74 @@ START_TEST(a_lost_segment_is_missed)
     compact_bed_reopen(&bed);
     store_stats(bed.bed.store, 0, &stats);
     ck_assert_uint_gt(stats.corrupt_batches, 0);
+    compact_bed_fill(&bed, 4, "b"); /* what is done behind it does not hide it */
+    compact_bed_thin_out(&bed, 'b', 0);
+    ck_assert_int_eq(compact_bed_compact(&bed, 4, 50), STATUS_OK);
+    ck_assert_uint_eq(compact_bed_segment(&bed, 3).number, 0);
+    compact_bed_reopen(&bed);
+    store_stats(bed.bed.store, 0, &stats);
+    ck_assert_uint_gt(stats.corrupt_batches, 0);
+}
+END_TEST
+
+/* Compacts the segment; the power goes after so many steps. */
+static void crash_after(int steps, uint32_t number, unsigned percent)
+{
+    struct compactor *compactor = calloc(1, sizeof(*compactor));
+    compactor_begin(compactor, bed.bed.logs[0], 0, number, percent);
+    for (int i = 0; i < steps && !compactor_turn(compactor); i++)
+        store_bed_turn(&bed.bed);
+    sim_disk_crash(bed.bed.disk);
+    compactor_abandon(compactor);
+    free(compactor);
+    store_bed_crash(&bed.bed);
+    store_bed_open(&bed.bed);
+}
+
+/* Nothing seems to be lost, wherever the power goes. */
+START_TEST(a_crash_while_they_become_one)
+{
+    struct store_stats stats;
+    compact_bed_fill(&bed, 3, "b");
+    compact_bed_thin_out(&bed, 'b', 0);
+    ck_assert_int_eq(compact_bed_compact(&bed, 1, 50), STATUS_OK);
+    ck_assert_int_eq(compact_bed_compact(&bed, 3, 50), STATUS_OK);
+    crash_after(_i, 2, 50);
+    store_stats(bed.bed.store, 0, &stats);
+    ck_assert_uint_eq(stats.corrupt_batches, 0);
+    compact_bed_verify(&bed);
+    if (_i == LAST_STEP)
+        ck_assert_uint_eq(compact_bed_segment(&bed, 1).number, 0);
+}
+END_TEST
+
+static void refuse_removal(struct medium *medium, struct medium_name name, struct medium_op *op)
+{
+    if (name.kind == MEDIUM_SEGMENT && name.number == 2)
+        name.number = 999; /* there is none */
+    usual->remove(medium, name, op);
+}
+
+/* What is before one that can't be removed stays, too. */
+START_TEST(a_removal_that_fails)
+{
+    struct store_stats stats;
+    struct medium *medium = bed.bed.mediums[0];
+    compact_bed_fill(&bed, 3, "b");
+    compact_bed_thin_out(&bed, 'b', 0);
+    ck_assert_int_eq(compact_bed_compact(&bed, 1, 50), STATUS_OK);
+    ck_assert_int_eq(compact_bed_compact(&bed, 3, 50), STATUS_OK);
+    usual = medium->calls;
+    struct medium_calls calls = *usual;
+    calls.remove = refuse_removal;
+    medium->calls = &calls;
+    ck_assert_int_eq(compact_bed_compact(&bed, 2, 50), STATUS_OK);
+    medium->calls = usual;
+    ck_assert(medium_has(medium, segment_name(0, 1)));
+    compact_bed_reopen(&bed);
+    store_stats(bed.bed.store, 0, &stats);
+    ck_assert_uint_eq(stats.corrupt_batches, 0);
+    compact_bed_verify(&bed);
 }
 END_TEST
 
@@ -95,15 +166,7 @@ START_TEST(a_crash_at_any_step)
     compact_bed_fill(&bed, 2, "a");
     compact_bed_thin_out(&bed, 'a', 8);
     for (int steps = 0; !compact_bed_segment(&bed, 1).compact; steps++) {
-        struct compactor *compactor = calloc(1, sizeof(*compactor));
-        compactor_begin(compactor, bed.bed.logs[0], 0, 1, 90);
-        for (int i = 0; i < steps && !compactor_turn(compactor); i++)
-            store_bed_turn(&bed.bed);
-        sim_disk_crash(bed.bed.disk);
-        compactor_abandon(compactor);
-        free(compactor);
-        store_bed_crash(&bed.bed);
-        store_bed_open(&bed.bed);
+        crash_after(steps, 1, 90);
         (void)compact_bed_check(&bed, 8);
         compact_bed_verify(&bed);
         ck_assert(!medium_has(bed.bed.mediums[0],
@@ -121,6 +184,8 @@ Suite *test_suite(void)
     tcase_add_test(tcase, too_little_to_gain);
     tcase_add_loop_test(tcase, empty_neighbours_become_one, 0, 4);
     tcase_add_test(tcase, a_lost_segment_is_missed);
+    tcase_add_loop_test(tcase, a_crash_while_they_become_one, 0, LAST_STEP + 1);
+    tcase_add_test(tcase, a_removal_that_fails);
     tcase_add_test(tcase, a_crash_at_any_step);
     suite_add_tcase(suite, tcase);
     return suite;

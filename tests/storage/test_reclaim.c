@@ -78,6 +78,23 @@ START_TEST(half_dead_is_compacted_and_less_is_not)
 }
 END_TEST
 
+/* Else it would no longer be named. */
+START_TEST(what_is_damaged_is_left_alone)
+{
+    open_with(1 << 30);
+    compact_bed_fill(&bed, 2, "a");
+    struct recovered_segment damaged = compact_bed_segment(&bed, 1);
+    damaged.damaged = true;
+    catalog_replace(bed.bed.store->catalog, 0, &damaged);
+    compact_bed_thin_out(&bed, 'a', 0);
+    store_reclaim_all(bed.bed.logs[0]);
+    pass(20);
+    ck_assert(compact_bed_segment(&bed, 1).number == 1 && !compact_bed_segment(&bed, 1).compact);
+    ck_assert(compact_bed_segment(&bed, 2).compact);
+    compact_bed_close(&bed);
+}
+END_TEST
+
 START_TEST(nothing_without_a_rate_but_when_asked)
 {
     open_with(0);
@@ -152,6 +169,7 @@ Suite *test_suite(void)
     TCase *tcase = tcase_create("reclaim");
     tcase_add_test(tcase, all_comes_back_when_all_is_deleted);
     tcase_add_test(tcase, half_dead_is_compacted_and_less_is_not);
+    tcase_add_test(tcase, what_is_damaged_is_left_alone);
     tcase_add_test(tcase, nothing_without_a_rate_but_when_asked);
     tcase_add_test(tcase, the_rate_is_kept);
     tcase_add_test(tcase, drafts_keep_their_chunks);
