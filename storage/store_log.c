@@ -176,8 +176,11 @@ bool store_turn(struct store_log *log)
 
 uint64_t store_next_ns(const struct store_log *log)
 {
-    uint64_t reclaim_ns = reclaim_next_ns(log), retain_ns = retain_next_ns(log);
-    return reclaim_ns < retain_ns ? reclaim_ns : retain_ns;
+    uint64_t next_ns = flush_next_ns(log);
+    const uint64_t others_ns[] = {reclaim_next_ns(log), retain_next_ns(log)};
+    for (int i = 0; i < 2; i++)
+        next_ns = others_ns[i] < next_ns ? others_ns[i] : next_ns;
+    return next_ns;
 }
 
 void store_reclaim_all(struct store_log *log)

@@ -143,14 +143,12 @@ def last_load(world, watch):
 
 
 def come_back(world, watch):
-    """Nothing is in any mailbox: of each log one segment is open, and one ready; and deletions stay
-    until the index has them, which take no more there than in memory."""
+    """Nothing is in any mailbox: of each log one segment is open, and one ready."""
     plan = world.plan
-    two_each = plan.shards * 2 * plan.segment_bytes + SMALL_BYTES
+    allowed = plan.shards * 2 * plan.segment_bytes + SMALL_BYTES
     deadline = time.monotonic() + plan.lag_seconds + plan.age_seconds + plan.grace_seconds()
     while True:
         sample = watch.sample()
-        allowed = two_each + sample.delta
         if not sample.links and sample.log_disk <= allowed and not sample.deleted_files:
             break
         if time.monotonic() > deadline:
