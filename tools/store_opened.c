@@ -4,6 +4,8 @@
 #include "engine/smtp/address.h"
 #include "storage/medium_file.h"
 
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,11 +14,23 @@
 static bool has_store(struct medium *medium)
 {
     struct medium_object *object;
-    if (medium->calls->open(medium, (struct medium_name){.kind = MEDIUM_STORE}, &object) !=
-        STATUS_OK)
-        return false;
-    medium->calls->close(medium, object);
-    return true;
+    enum status status =
+        medium->calls->open(medium, (struct medium_name){.kind = MEDIUM_STORE}, &object);
+    if (status == STATUS_OK)
+        medium->calls->close(medium, object);
+    return status != STATUS_ABSENT;
+}
+
+/* The store's threads leave the signals to this one, which may want to wait for them (stop.h). */
+static enum status open_deaf(struct store **store, struct medium *medium, enum store_mode mode,
+                             const struct store_options *options, struct fault *fault)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    enum status status = store_open(store, medium, mode, options, fault);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return status;
 }
 
 static enum status open_store(struct store_opened *opened, const char *directory, bool create,
@@ -36,7 +50,7 @@ static enum status open_store(struct store_opened *opened, const char *directory
                      ? STATUS_OK
                      : fault_set(fault, STATUS_ABSENT, "%s: there is no store", directory);
         if (status == STATUS_OK)
-            status = store_open(&opened->store, opened->medium, mode, &with_index, fault);
+            status = open_deaf(&opened->store, opened->medium, mode, &with_index, fault);
         if (status == STATUS_OK)
             return status;
         opened->medium->calls->deinit(opened->medium);

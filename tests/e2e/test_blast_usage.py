@@ -16,7 +16,7 @@ URL = 'smtp://127.0.0.1:1'
 CAN_NOT_WRITE = USAGE, NO_INPUT, CANNOT_CREATE, IO_ERROR, DENIED
 WRONG = (  # a flag and a value that it can't have
     ('--messages', '0'), ('--messages', 'many'), ('--messages', '-1'), ('--messages', '1x'),
-    ('--duration', '0s'), ('--duration', '5 parsecs'), ('--duration', '5d'), ('--duration', '-1s'),
+    ('--duration', '0s'), ('--duration', '5 parsecs'), ('--duration', '5w'), ('--duration', '-1s'),
     ('--connections', '0'), ('--connections', '1e3'), ('--connections', '99999999999999999999'),
     ('--shards', '0'), ('--shards', 'all'), ('--shards', '100000'),
     ('--rate', '0'), ('--rate', 'fast'), ('--rate', '-5'), ('--rate', 'nan'), ('--rate', 'inf'),

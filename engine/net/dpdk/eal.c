@@ -66,8 +66,10 @@ static void speak_again(const int saved[2])
 
 static enum status explain(const char *line, int error, struct fault *fault)
 {
-    enum status status = error == EACCES || error == EPERM ? STATUS_DENIED : STATUS_SYSTEM;
     const char *text = line[0] ? line : rte_strerror(error);
+    /* For want of huge pages it says EACCES, too. */
+    bool denied = (error == EACCES || error == EPERM) && !strstr(text, "huge");
+    enum status status = denied ? STATUS_DENIED : STATUS_SYSTEM;
     return fault_set(fault, status, "--io dpdk: %s: %s", text, eal_words_advice(text));
 }
 
