@@ -6,8 +6,8 @@ Mutation = collections.namedtuple('Mutation', 'name edits proofs')
 
 # Power cuts at every moment of some histories of each kind.
 MEDIUM_CUTS = (('tests/crash/enumerate', '--first', '--kinds', '10', '1'),)
-CUTS = (('tests/crash/enumerate', '--first', '--kinds', '0', '6', '--histories', '0', '66'),
-        *MEDIUM_CUTS)
+CUTS = (*MEDIUM_CUTS,
+        ('tests/crash/enumerate', '--first', '--kinds', '0', '6', '--histories', '0', '66'))
 # While segments are compacted: one after the other, then among much else.
 ROUNDS = (('tests/crash/enumerate', '--first', '--kinds', '8', '1', '--histories', '0', '33'),)
 RECLAIM = (*ROUNDS,
