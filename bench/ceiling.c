@@ -3,7 +3,6 @@
 #include "bench/ceiling.h"
 #include "base/clock.h"
 #include "bench/arguments.h"
-#include "bench/endpoint.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -36,6 +35,8 @@ static enum status settings_read(struct settings *settings, int argc, char **arg
         {"messages", "in all", &ceiling->messages, .minimum = 1, .maximum = UINT32_MAX},
         {"durable", "answer the last turn after a durable write", .flag = &ceiling->durable},
         {"file", "what is written when durable, on the disk to measure", .text = &ceiling->file},
+        {"memif", "past the kernel, over shared memory, with these flags of DPDK's",
+         .text = &ceiling->memory},
         {"server-core", "where the server runs", &settings->server_core, .maximum = 1023},
         {"client-core", "where the client runs", &settings->client_core, .maximum = 1023},
         {"json", "one JSON object instead of a line", .flag = &settings->json},
@@ -78,22 +79,22 @@ static void report(const struct settings *settings, const struct ceiling_result 
                system_us, client_us, group);
 }
 
-static void serve_in_child(const struct settings *settings, int listener, int ready,
-                           struct ceiling_result *result)
+static void serve_in_child(const struct settings *settings, const struct endpoint_way *way,
+                           int ready, struct ceiling_result *result)
 {
     alarm(SECONDS_MAX);
     enum status status = cpu_pin((unsigned)settings->server_core, &result->fault);
     if (status == STATUS_OK)
-        status = ceiling_serve(&settings->ceiling, listener, ready, result);
+        status = ceiling_serve(&settings->ceiling, way, ready, result);
     _exit(status_exit_code(status));
 }
 
-static enum status ask(const struct settings *settings, uint16_t port, int ready,
+static enum status ask(const struct settings *settings, const struct endpoint_way *way, int ready,
                        struct ceiling_result *result)
 {
     enum status status = cpu_pin((unsigned)settings->client_core, &result->fault);
     if (status == STATUS_OK)
-        status = ceiling_ask(&settings->ceiling, port, ready, result);
+        status = ceiling_ask(&settings->ceiling, way, ready, result);
     return status;
 }
 
@@ -101,9 +102,9 @@ static enum status ask(const struct settings *settings, uint16_t port, int ready
 static enum status measure(const struct settings *settings, struct ceiling_result *server,
                            struct ceiling_result *client)
 {
-    uint16_t port = 0;
-    int listener, ready[2];
-    enum status status = endpoint_listen(&port, &listener, &client->fault);
+    struct endpoint_way way;
+    int ready[2];
+    enum status status = endpoint_way_open(&way, settings->ceiling.memory, &client->fault);
     if (status != STATUS_OK)
         return status;
     if (pipe(ready) != 0)
@@ -113,11 +114,11 @@ static enum status measure(const struct settings *settings, struct ceiling_resul
         return fault_set(&client->fault, STATUS_SYSTEM, "fork: %s", strerror(errno));
     if (child == 0) {
         close(ready[0]);
-        serve_in_child(settings, listener, ready[1], server);
+        serve_in_child(settings, &way, ready[1], server);
     }
-    close(listener);
+    endpoint_way_close(&way);
     close(ready[1]);
-    status = ask(settings, port, ready[0], client);
+    status = ask(settings, &way, ready[0], client);
     close(ready[0]);
     if (status != STATUS_OK && server->fault.status == STATUS_OK)
         kill(child, SIGTERM);

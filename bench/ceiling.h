@@ -1,5 +1,5 @@
-/* The transport ceiling: what the kernel and one io_uring cost for the bytes of a mail, without the
- * mail. Whatever the engine needs beyond this is its own doing.
+/* The transport ceiling: what the kernel and one io_uring, or the network past the kernel, cost for
+ * the bytes of a mail, without the mail. Whatever the engine needs beyond this is its own doing.
  *
  * A message is `turns` turns of one TCP connection, as SMTP has them: each but the last is a line
  * of CEILING_LINE_BYTES answered by as many (MAIL, RCPT, DATA); the last brings `bytes_in` and gets
@@ -9,7 +9,7 @@
 #define BENCH_CEILING_H
 
 #include "base/status.h"
-#include "bench/cpu.h"
+#include "bench/endpoint.h"
 
 #define CEILING_LINE_BYTES 30u
 #define CEILING_TURN_BYTES_MAX (1u << 20)
@@ -20,7 +20,8 @@ struct ceiling_options {
     uint64_t connections;
     uint64_t messages; /* in all: a multiple of nothing, ≥ 1 */
     bool durable;
-    const char *file; /* written when durable */
+    const char *file;   /* written when durable */
+    const char *memory; /* as of struct endpoint_way */
 };
 
 /* What one side has used and done between its first message and its last. */
@@ -32,13 +33,15 @@ struct ceiling_result {
     struct fault fault;
 };
 
-/* The serving side: accepts all connections, writes a byte to `ready`, serves until every one is
- * closed by its peer. Fills `result` (also `fault`, on failure). */
-enum status ceiling_serve(const struct ceiling_options *options, int listener, int ready,
-                          struct ceiling_result *result) MUST_CHECK;
+/* The serving side: writes a byte to `ready` when it can be reached, and one when it has accepted
+ * all connections; serves until every one is closed by its peer. Fills `result` (also `fault`, on
+ * failure). */
+enum status ceiling_serve(const struct ceiling_options *options, const struct endpoint_way *way,
+                          int ready, struct ceiling_result *result) MUST_CHECK;
 
-/* The asking side: connects, reads a byte from `ready`, asks until all messages are answered. */
-enum status ceiling_ask(const struct ceiling_options *options, uint16_t port, int ready,
-                        struct ceiling_result *result) MUST_CHECK;
+/* The asking side: connects and waits in step with those bytes, asks until all messages are
+ * answered. */
+enum status ceiling_ask(const struct ceiling_options *options, const struct endpoint_way *way,
+                        int ready, struct ceiling_result *result) MUST_CHECK;
 
 #endif

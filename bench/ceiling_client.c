@@ -18,7 +18,7 @@ struct session {
 
 struct client {
     const struct ceiling_options *options;
-    struct endpoint endpoint;
+    struct endpoint *endpoint;
     struct session *sessions;
     struct span line, message;
     uint64_t begun, answered; /* messages */
@@ -30,7 +30,7 @@ static void ask(struct client *client, uint32_t connection)
     struct session *session = &client->sessions[connection];
     bool last = session->turn + 1 == client->options->turns;
     session->wanted_bytes = last ? (uint32_t)client->options->bytes_out : CEILING_LINE_BYTES;
-    endpoint_send(&client->endpoint, connection, last ? client->message : client->line);
+    endpoint_send(client->endpoint, connection, last ? client->message : client->line);
 }
 
 static void begin_message(struct client *client, uint32_t connection)
@@ -70,7 +70,7 @@ static enum status ask_all(struct client *client, struct fault *fault)
     for (uint32_t i = 0; i < client->options->connections; i++)
         begin_message(client, i);
     while (client->answered < client->options->messages) {
-        enum status status = endpoint_turn(&client->endpoint, PATIENCE_NS, fault);
+        enum status status = endpoint_turn(client->endpoint, PATIENCE_NS, fault);
         if (status != STATUS_OK)
             return status;
         if (client->lost)
@@ -79,32 +79,43 @@ static enum status ask_all(struct client *client, struct fault *fault)
     return STATUS_OK;
 }
 
-static enum status run(struct client *client, uint16_t port, int ready,
+/* Until the server says so. */
+static enum status await_server(int ready, struct fault *fault)
+{
+    char byte;
+    return read(ready, &byte, 1) == 1
+               ? STATUS_OK
+               : fault_set(fault, STATUS_NETWORK, "the server did not start");
+}
+
+static enum status run(struct client *client, const struct endpoint_way *way, int ready,
                        struct ceiling_result *result)
 {
     const struct endpoint_handler handler = {on_received, on_finished, client};
     uint32_t connections = (uint32_t)client->options->connections;
-    enum status status = endpoint_open(&client->endpoint, connections, &handler, &result->fault);
+    enum status status = await_server(ready, &result->fault);
+    if (status == STATUS_OK)
+        status =
+            endpoint_open(&client->endpoint, way, false, connections, &handler, &result->fault);
     if (status != STATUS_OK)
         return status;
-    status = endpoint_connect(&client->endpoint, port, connections, &result->fault);
-    char byte;
-    if (status == STATUS_OK && read(ready, &byte, 1) != 1)
-        status = fault_set(&result->fault, STATUS_NETWORK, "the server did not start");
+    status = endpoint_connect(client->endpoint, connections, &result->fault);
+    if (status == STATUS_OK)
+        status = await_server(ready, &result->fault);
     if (status == STATUS_OK) {
-        struct cpu_time start = cpu_time_self();
+        struct cpu_time start = endpoint_used(client->endpoint);
         uint64_t start_ns = clock_monotonic_ns(&clock_system);
         status = ask_all(client, &result->fault);
         result->elapsed_ns = clock_monotonic_ns(&clock_system) - start_ns;
-        result->used = cpu_time_between(start, cpu_time_self());
+        result->used = cpu_time_between(start, endpoint_used(client->endpoint));
         result->messages = client->answered;
     }
-    endpoint_close(&client->endpoint);
+    endpoint_close(client->endpoint);
     return status;
 }
 
-enum status ceiling_ask(const struct ceiling_options *options, uint16_t port, int ready,
-                        struct ceiling_result *result)
+enum status ceiling_ask(const struct ceiling_options *options, const struct endpoint_way *way,
+                        int ready, struct ceiling_result *result)
 {
     struct client client = {.options = options};
     uint8_t *bytes = calloc(1, CEILING_TURN_BYTES_MAX);
@@ -112,7 +123,7 @@ enum status ceiling_ask(const struct ceiling_options *options, uint16_t port, in
     INVARIANT(bytes && client.sessions);
     client.line = span_of(bytes, CEILING_LINE_BYTES);
     client.message = span_of(bytes, options->bytes_in);
-    enum status status = run(&client, port, ready, result);
+    enum status status = run(&client, way, ready, result);
     free(client.sessions);
     free(bytes);
     return status;

@@ -16,7 +16,7 @@ struct session {
 
 struct server {
     const struct ceiling_options *options;
-    struct endpoint endpoint;
+    struct endpoint *endpoint;
     struct ceiling_commit commit;
     struct session *sessions;
     struct span line, answer;
@@ -29,7 +29,7 @@ static void answer(void *context, uint32_t connection)
 {
     struct server *server = context;
     server->messages++;
-    endpoint_send(&server->endpoint, connection, server->answer);
+    endpoint_send(server->endpoint, connection, server->answer);
 }
 
 static void end_turn(struct server *server, uint32_t connection)
@@ -37,7 +37,7 @@ static void end_turn(struct server *server, uint32_t connection)
     struct session *session = &server->sessions[connection];
     session->got_bytes = 0;
     if (++session->turn < server->options->turns) {
-        endpoint_send(&server->endpoint, connection, server->line);
+        endpoint_send(server->endpoint, connection, server->line);
         return;
     }
     session->turn = 0;
@@ -71,32 +71,31 @@ static void on_finished(void *context, uint32_t connection)
     struct server *server = context;
     (void)connection;
     if (server->open-- == server->options->connections)
-        server->end = cpu_time_self();
+        server->end = endpoint_used(server->endpoint);
 }
 
-static enum status accept_all(struct server *server, int listener, int ready, struct fault *fault)
+/* Tells the client to go on. */
+static enum status tell(int ready, struct fault *fault)
 {
-    while (server->open < server->options->connections) {
-        int socket = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-        if (socket < 0)
-            return fault_set(fault, STATUS_NETWORK, "accept: %s", strerror(errno));
-        enum status status = endpoint_add(&server->endpoint, socket, fault);
-        if (status != STATUS_OK) {
-            close(socket);
-            return status;
-        }
-        server->open++;
-    }
-    server->start = cpu_time_self();
     if (write(ready, "", 1) != 1)
         return fault_set(fault, STATUS_SYSTEM, "pipe: %s", strerror(errno));
     return STATUS_OK;
 }
 
+static enum status accept_all(struct server *server, int ready, struct fault *fault)
+{
+    server->open = (uint32_t)server->options->connections;
+    enum status status = endpoint_accept(server->endpoint, server->open, fault);
+    if (status != STATUS_OK)
+        return status;
+    server->start = endpoint_used(server->endpoint);
+    return tell(ready, fault);
+}
+
 static enum status serve(struct server *server, struct fault *fault)
 {
     while (server->open > 0) {
-        enum status status = endpoint_turn(&server->endpoint, UINT64_MAX, fault);
+        enum status status = endpoint_turn(server->endpoint, UINT64_MAX, fault);
         if (status != STATUS_OK)
             return status;
         if (server->options->durable)
@@ -109,35 +108,38 @@ static enum status serve(struct server *server, struct fault *fault)
     return STATUS_OK;
 }
 
-static enum status run(struct server *server, int listener, int ready, struct fault *fault)
+static enum status run(struct server *server, const struct endpoint_way *way, int ready,
+                       struct fault *fault)
 {
     const struct ceiling_options *options = server->options;
     const struct endpoint_handler handler = {on_received, on_finished, server};
-    enum status status =
-        endpoint_open(&server->endpoint, (uint32_t)options->connections, &handler, fault);
+    enum status status = endpoint_open(&server->endpoint, way, true, (uint32_t)options->connections,
+                                       &handler, fault);
     if (status != STATUS_OK)
         return status;
     if (options->durable) {
         status =
-            ceiling_commit_open(&server->commit, &server->endpoint.ring, options->file,
+            ceiling_commit_open(&server->commit, &server->endpoint->ring, options->file,
                                 (uint32_t)options->connections, (uint32_t)options->bytes_in, fault);
         if (status != STATUS_OK)
             goto close_endpoint;
         server->commit.durable = answer;
         server->commit.context = server;
     }
-    status = accept_all(server, listener, ready, fault);
+    status = tell(ready, fault);
+    if (status == STATUS_OK)
+        status = accept_all(server, ready, fault);
     if (status == STATUS_OK)
         status = serve(server, fault);
     if (options->durable)
         ceiling_commit_close(&server->commit);
 close_endpoint:
-    endpoint_close(&server->endpoint);
+    endpoint_close(server->endpoint);
     return status;
 }
 
-enum status ceiling_serve(const struct ceiling_options *options, int listener, int ready,
-                          struct ceiling_result *result)
+enum status ceiling_serve(const struct ceiling_options *options, const struct endpoint_way *way,
+                          int ready, struct ceiling_result *result)
 {
     struct server server = {.options = options};
     uint8_t *bytes = calloc(1, CEILING_TURN_BYTES_MAX);
@@ -146,7 +148,7 @@ enum status ceiling_serve(const struct ceiling_options *options, int listener, i
     server.line = span_of(bytes, CEILING_LINE_BYTES);
     server.answer = span_of(bytes, options->bytes_out);
 
-    enum status status = run(&server, listener, ready, &result->fault);
+    enum status status = run(&server, way, ready, &result->fault);
     if (status == STATUS_OK) {
         result->used = cpu_time_between(server.start, server.end);
         result->messages = server.messages;

@@ -162,7 +162,7 @@ static const struct family families[] = {
     FAMILY(COUNTER, SHARD, "mailrace_net_errors_total", shard.net.errors,
            "Failures of the system: descriptors, memory."),
     FAMILY(COUNTER, SHARD, "mailrace_net_busy_seconds_total", shard.net.busy_ns,
-           "With --io dpdk, which never rests: time of turns that moved frames.", .unit = SECONDS),
+           "With --io dpdk, which never rests: time of turns that had work.", .unit = SECONDS),
 
     FAMILY(GAUGE, LOG, "mailrace_recovery_segments", recovered.segments,
            "Segments on disk at the start."),

@@ -64,7 +64,7 @@ static enum status worker_listen(struct worker *worker)
     if (workers->dpdk == NULL)
         worker->net = kernel;
     else
-        status = net_dpdk_open(&worker->net, workers->dpdk, worker->index, kernel,
+        status = net_dpdk_open(&worker->net, workers->dpdk, worker->index, kernel, &worker->ring,
                                options->connections_max, &clock_system, fault);
     if (status != STATUS_OK)
         return status;

@@ -55,6 +55,7 @@ static void freeze(struct store_log *log)
     flush->covers.logs = log->owner->logs;
     flush->covers.upto = log->owner->frozen_upto;
     flush->retry_ns = 0;
+    flush->written = log->owner->changes;
 }
 
 static void give(struct store_log *log)
@@ -94,16 +95,35 @@ static void watch(struct store_log *log)
         wake_all(log->store);
 }
 
+static bool is_due(struct store_log *log, uint64_t now_ns)
+{
+    struct flush *flush = &log->flush;
+    const struct owner *owner = log->owner;
+    if (owner->changes != flush->changes) {
+        flush->changes = owner->changes;
+        flush->idle_ns = now_ns;
+    }
+    bool idle = owner->changes != flush->written && now_ns - flush->idle_ns >= FLUSH_IDLE_NS;
+    return (idle || owner->active->bytes >= log->store->options.delta_bytes) &&
+           owner_may_freeze(owner);
+}
+
+uint64_t flush_next_ns(const struct store_log *log)
+{
+    bool waits = log->owner->changes != log->flush.written && !log->owner->frozen;
+    return waits ? log->flush.idle_ns + FLUSH_IDLE_NS : UINT64_MAX;
+}
+
 void flush_turn(struct store_log *log)
 {
     struct flush *flush = &log->flush;
     const struct owner *owner = log->owner;
+    uint64_t now_ns = clock_monotonic_ns(log->clock);
     log->counters.delta_links = owner->active->links;
     log->counters.delta_bytes = owner->active->bytes;
-    if (owner->active->bytes >= log->store->options.delta_bytes && owner_may_freeze(owner))
+    if (is_due(log, now_ns))
         freeze(log);
-    if (owner->frozen && !flush->under_way &&
-        (flush->retry_ns == 0 || clock_monotonic_ns(log->clock) >= flush->retry_ns))
+    if (owner->frozen && !flush->under_way && (flush->retry_ns == 0 || now_ns >= flush->retry_ns))
         give(log);
     watch(log);
 }

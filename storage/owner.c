@@ -64,6 +64,7 @@ void owner_add(struct owner *owner, struct span name, uint64_t hash, const struc
     struct delta_mailbox *mailbox = delta_obtain(owner->active, name, hash);
     if (number != owner->given[log] || !was_given(owner, mailbox, link)) {
         delta_add(owner->active, mailbox, link);
+        owner->changes++;
         tallies_add(owner->tallies, link);
         owner->seen[log] = owner->given[log] = number;
     }
@@ -88,6 +89,7 @@ void owner_delete(struct owner_deletion *deletion, const struct store_link *link
     if (!delta_take(owner->active, deletion->mailbox, link->id, &deletion->cursor, &taken))
         delta_bury(owner->active, deletion->mailbox, link);
     tallies_remove(owner->tallies, link);
+    owner->changes++;
     *deleted = behind > *deleted ? behind : *deleted;
 }
 

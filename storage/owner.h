@@ -29,6 +29,7 @@ struct owner {
     struct delta *active;
     struct delta *frozen; /* NULL: none */
     struct tallies *tallies;
+    uint64_t changes; /* links and deletions given to it, ever */
     uint32_t logs;
     /* By log, numbers of messages; the owner has seen everything below. */
     uint64_t *seen;

@@ -200,19 +200,21 @@ static void begin_round(struct store_log *log)
     uint64_t now_ns = clock_wall_ns(log->clock);
     retain->before_ns =
         retain->after_ns > 0 && now_ns > retain->after_ns ? now_ns - retain->after_ns : 0;
+    retain->began_ns = clock_monotonic_ns(log->clock);
     retain->failure = STATUS_OK;
     retain->found = false;
 }
 
-/* What was found may have left more to find; else there is a pause. */
+/* What was found may have left more to find, so then the pause is shorter: but mail that expires
+ * all the time shall not keep a core busy all the time. */
 static void end_round(struct retain *retain, uint64_t now_ns)
 {
-    uint64_t pause_ns = RETAIN_ROUND_NS;
+    uint64_t pause_ns = RETAIN_ROUND_NS, rest_ns = (now_ns - retain->began_ns) * RETAIN_REST;
     if (retain->after_ns > 0 && retain->after_ns / 8 < pause_ns)
         pause_ns = retain->after_ns / 8;
     retain->satisfied = !retain->found || retain->failure != STATUS_OK;
     retain->slice = retain->cursor = 0;
-    retain->next_ns = retain->satisfied ? now_ns + pause_ns : now_ns;
+    retain->next_ns = now_ns + (retain->satisfied || rest_ns > pause_ns ? pause_ns : rest_ns);
 }
 
 bool retain_turn(struct store_log *log)

@@ -11,6 +11,7 @@
 #include "storage/store.h"
 
 #define RETAIN_ROUND_NS 60000000000ull /* between two rounds, at most */
+#define RETAIN_REST 9u                 /* times as long as a round took, before the next */
 #define RETAIN_LOOKS 256u              /* at mailboxes that got mail, per turn */
 #define RETAIN_SLICES 256u             /* of mailboxes, by the first byte of their hashes */
 
@@ -37,7 +38,7 @@ struct retain {
     struct retain_name *names;    /* to be looked at */
     enum status read;             /* how reading the slice has ended */
     uint64_t before_ns;           /* wall: what was received before then is too old */
-    uint64_t next_ns;             /* monotonic: the next round */
+    uint64_t began_ns, next_ns;   /* monotonic: this round, the next one */
     struct maildrop *maildrop;    /* being expunged */
 };
 

@@ -164,9 +164,9 @@ bool store_turn(struct store_log *log)
     if (!log->settle.closing) /* then what others send is no longer taken in */
         owner_catch_up(log->owner);
     bool stuck = settle_turn(log);
+    desk_turn(&log->desk); /* a mailbox that is open now may be expunged in this turn */
     expunge_turn(log);
     commit_turn(&log->commit);
-    desk_turn(&log->desk);
     flush_turn(log);
     reclaim_turn(log);
     bool more = retain_turn(log);
@@ -176,8 +176,11 @@ bool store_turn(struct store_log *log)
 
 uint64_t store_next_ns(const struct store_log *log)
 {
-    uint64_t reclaim_ns = reclaim_next_ns(log), retain_ns = retain_next_ns(log);
-    return reclaim_ns < retain_ns ? reclaim_ns : retain_ns;
+    uint64_t next_ns = flush_next_ns(log);
+    const uint64_t others_ns[] = {reclaim_next_ns(log), retain_next_ns(log)};
+    for (int i = 0; i < 2; i++)
+        next_ns = others_ns[i] < next_ns ? others_ns[i] : next_ns;
+    return next_ns;
 }
 
 void store_reclaim_all(struct store_log *log)

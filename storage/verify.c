@@ -35,7 +35,8 @@ struct verification {
     void (*report)(void *context, const char *line);
     void *context;
     struct notes messages, chunks, references;
-    struct notes held; /* where the messages of mailboxes are */
+    struct notes held;      /* where the messages of mailboxes are */
+    struct recovered *logs; /* as they were read */
     bool damaged, failed;
 };
 
@@ -126,10 +127,30 @@ static void tell(void *context, bool damage, const char *line)
     verification->report(verification->context, line);
 }
 
+static uint64_t epoch_in(const struct recovered *log, uint32_t segment)
+{
+    for (uint32_t i = 0; i < log->count; i++)
+        if (log->segments[i].number == segment)
+            return log->segments[i].epoch;
+    return 0;
+}
+
+/* Beside a writer a segment may have been compacted since the mailboxes were read: what is not
+ * there any more was deleted. */
+static bool has_changed(const struct verification *verification, const struct place *place)
+{
+    const struct store *store = verification->store;
+    return store->mode == STORE_READ &&
+           epoch_in(&store->logs[place->shard], place->segment) !=
+               epoch_in(&verification->logs[place->shard], place->segment);
+}
+
 static void tell_place(struct verification *verification, const char *what,
                        const struct place *place)
 {
     char line[160], id[STORE_ID_TEXT_BYTES];
+    if (has_changed(verification, place))
+        return;
     store_id_text(place->id, id);
     snprintf(line, sizeof(line),
              "log %" PRIu32 ", segment %08" PRIu32 ", offset %" PRIu64 ": %s (message %.*s)",
@@ -194,6 +215,7 @@ static enum status read_logs(struct verification *verification)
 {
     struct store *store = verification->store;
     struct recovered *logs = calloc(STORE_SHARDS_MAX, sizeof(*logs));
+    verification->logs = logs;
     struct recover recover = {
         .medium = store->medium,
         .store = store->identity.id,
@@ -206,14 +228,14 @@ static enum status read_logs(struct verification *verification)
     };
     uint32_t count;
     enum status status = logs ? recover_logs(&recover, logs, &count, NULL) : STATUS_SYSTEM;
-    for (uint32_t shard = 0; logs && shard < STORE_SHARDS_MAX; shard++)
-        recovered_deinit(&logs[shard]);
-    free(logs);
     return status == STATUS_OK && verification->failed ? STATUS_SYSTEM : status;
 }
 
 static void verification_deinit(struct verification *verification)
 {
+    for (uint32_t shard = 0; verification->logs && shard < STORE_SHARDS_MAX; shard++)
+        recovered_deinit(&verification->logs[shard]);
+    free(verification->logs);
     free(verification->messages.items);
     free(verification->chunks.items);
     free(verification->references.items);

@@ -40,6 +40,7 @@ struct part { /* a shard and its thread */
     struct net *net;
     struct generator generator;
     struct tally *tally;
+    uint64_t busy_ns; /* once it is over: of a net that never rests */
     enum status status;
     struct fault fault;
 };
@@ -106,8 +107,8 @@ static enum status part_open(struct part *part)
     if (blast->dpdk == NULL)
         part->net = kernel;
     else
-        status = net_dpdk_open(&part->net, blast->dpdk, part->index, kernel, net.connections_max,
-                               &clock_system, &part->fault);
+        status = net_dpdk_open(&part->net, blast->dpdk, part->index, kernel, &part->ring,
+                               net.connections_max, &clock_system, &part->fault);
     if (status != STATUS_OK)
         return status;
     const struct generator_options generator = {
@@ -153,8 +154,12 @@ static void part_carry(struct part *part)
 
 static void part_close(struct part *part)
 {
-    if (part->net != NULL)
+    if (part->net != NULL) {
+        struct net_counters counters;
+        part->net->calls->counters(part->net, &counters);
+        part->busy_ns = counters.busy_ns;
         part->net->calls->deinit(part->net);
+    }
     generator_close(&part->generator);
     if (part->ring.handlers_count > 0)
         ring_close(&part->ring);
@@ -249,6 +254,7 @@ static enum status gather(struct blast *blast, struct blast_report *report, stru
         if (status == STATUS_OK && part->status != STATUS_OK)
             status = fault_set(fault, part->status, "%s", part->fault.text);
         tally_merge(&report->total, part->tally);
+        report->cpu_seconds += (double)part->busy_ns / (double)NS_PER_S;
         report->gave_up |= generator->gave_up;
         if (generator->schedule.started_ns == 0)
             continue;
@@ -366,6 +372,7 @@ enum status blast_run(const struct blast_options *options, blast_progress *progr
         corpus_close(blast.corpus);
     paper_close(&blast.paper);
     process_read(&after);
-    report->cpu_seconds = (double)(after.cpu_ns - before.cpu_ns) / (double)NS_PER_S;
+    if (!options->dpdk.wanted)
+        report->cpu_seconds = (double)(after.cpu_ns - before.cpu_ns) / (double)NS_PER_S;
     return status;
 }

@@ -39,8 +39,8 @@ struct blast_options {
 
 struct blast_report {
     struct tally total;
-    double seconds; /* from the schedule's start to the last answer and, open loop, its end */
-    double cpu_seconds;
+    double seconds;     /* from the schedule's start to the last answer and, open loop, its end */
+    double cpu_seconds; /* of a net that never rests: of the turns that found something to do */
     double behind; /* open loop: the part of the scheduled messages, 0 to 1, that began more than
                     * 1 s late or not at all */
     uint32_t steps_count;

@@ -79,7 +79,7 @@ static enum status open_net(struct drain *drain, struct fault *fault)
     struct net *kernel;
     status = net_uring_open(&kernel, &drain->ring, &net, fault);
     if (status == STATUS_OK && drain->dpdk != NULL)
-        return net_dpdk_open(&drain->net, drain->dpdk, 0, kernel, net.connections_max,
+        return net_dpdk_open(&drain->net, drain->dpdk, 0, kernel, &drain->ring, net.connections_max,
                              &clock_system, fault);
     if (status == STATUS_OK)
         drain->net = kernel;

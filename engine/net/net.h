@@ -1,4 +1,4 @@
-/* The network as a shard sees it: a contract with several backends (uring, sim, later dpdk).
+/* The network as a shard sees it: a contract with several backends (uring, dpdk, sim).
  *
  * I/O knows no protocols. A backend pushes events to handlers and takes buffers to send; one
  * conformance suite (tests/engine/net) holds every backend to the rules below.
@@ -84,13 +84,13 @@ struct net_counters {
     uint64_t bytes_in, bytes_out;
     uint64_t starved; /* times that a connection had to wait for a receive buffer */
     uint64_t errors;  /* failures of the system: descriptors, memory, … */
-    uint64_t busy_ns; /* of a net that never rests: in turns that moved frames; else 0 */
+    uint64_t busy_ns; /* of a net that never rests: turns that found something to do; else 0 */
 };
 
 struct net; /* begins with `const struct net_calls *calls` in every implementation */
 
 struct net_calls {
-    const char *name; /* "uring", "sim" */
+    const char *name; /* "uring", "dpdk", "sim" */
     /* Listens; `bound` (may be NULL) gets the address with the port the system chose. NETWORK,
      * DENIED with a line that names the address. Accepting goes on until net_unlisten. */
     enum status (*listen)(struct net *net, const union net_address *address,

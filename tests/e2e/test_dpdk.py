@@ -7,6 +7,7 @@ import time
 import dpdk
 from load import FAILED, UNAVAILABLE, USAGE, LoadCase
 from mailrace import LONG, Server, message, run, without_trace
+from tls import make_certificate
 
 URL = f'smtp://{dpdk.ADDRESS}:25'
 CONFIG = 78
@@ -161,6 +162,17 @@ class Kernel(LoadCase):
 
     def test_af_xdp(self):
         self.check_cable('af_xdp')
+
+    def test_tls_as_well(self):
+        certificate, key = make_certificate(self.folder)
+        flags = ('--tls-cert', certificate, '--tls-key', key)
+        with dpdk.Cable() as cable, Server(*cable.server('af_packet'), *flags,
+                                           passwd=self.passwd, shards=1):
+            cable.run('swaks', '--tls', '--server', dpdk.ADDRESS, '--from', 'sender@example.test',
+                      '--to', 'kernel@example.test', '--body', 'in secret')
+            mail = cable.run('curl', '--silent', '--show-error', '--ssl-reqd', '--insecure',
+                             '--user', 'kernel@example.test:secret', f'pop3://{dpdk.ADDRESS}/1')
+            self.assertIn(b'\r\nin secret\r\n', mail)
 
     def test_a_queue_for_each_shard(self):
         with dpdk.Tap() as tap, \

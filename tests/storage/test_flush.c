@@ -60,6 +60,37 @@ START_TEST(all_is_written_at_the_end)
 }
 END_TEST
 
+static void pass(uint64_t ns)
+{
+    bed.now_ns += ns;
+    for (int i = 0; i < 10; i++)
+        store_bed_turn(&bed);
+}
+
+/* Deletions stay in the log until the base has them: a store that is left alone gives it all it
+ * knows, once. */
+START_TEST(an_idle_delta_is_written_once)
+{
+    struct store_log *log = bed.logs[0];
+    pass(FLUSH_IDLE_NS);
+    uint32_t before = runs();
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(put(), STATUS_OK);
+    ck_assert_int_eq(store_bed_expunge(&bed, 'a', 7), STATUS_OK);
+    pass(0);
+    ck_assert_uint_eq(runs(), before);
+    ck_assert_uint_le(store_next_ns(log), bed.now_ns + FLUSH_IDLE_NS);
+    pass(FLUSH_IDLE_NS - NS_PER_MS);
+    ck_assert_uint_eq(runs(), before);
+    pass(NS_PER_S);
+    ck_assert_uint_eq(runs(), before + 1);
+    ck_assert_uint_eq(flush_next_ns(log), UINT64_MAX);
+    pass(FLUSH_IDLE_NS);
+    ck_assert_uint_eq(runs(), before + 1);
+    ck_assert_uint_eq(store_bed_count(&bed, 'a'), 0);
+}
+END_TEST
+
 START_TEST(a_failing_index_loses_nothing_and_stops_mail_at_last)
 {
     enum status status = STATUS_OK;
@@ -118,6 +149,7 @@ Suite *test_suite(void)
     tcase_add_checked_fixture(tcase, open_bed, close_bed);
     tcase_add_test(tcase, runs_are_written_as_the_delta_grows);
     tcase_add_test(tcase, all_is_written_at_the_end);
+    tcase_add_test(tcase, an_idle_delta_is_written_once);
     tcase_add_test(tcase, a_failing_index_loses_nothing_and_stops_mail_at_last);
     tcase_add_test(tcase, mail_waits_for_a_slow_index);
     suite_add_tcase(suite, tcase);

@@ -84,6 +84,33 @@ START_TEST(a_mailbox_in_use_has_its_turn_later)
 }
 END_TEST
 
+/* Turns only when the store has asked for one, or the disk has ended something. */
+static void run_until_asleep(void)
+{
+    struct store_bed *at = &bed.bed;
+    bool more = true;
+    while (more || sim_disk_next_ns(at->disk) != UINT64_MAX ||
+           store_next_ns(at->logs[0]) <= at->now_ns) {
+        if (sim_disk_next_ns(at->disk) != UINT64_MAX)
+            at->now_ns = sim_disk_next_ns(at->disk);
+        at->mediums[0]->calls->poll(at->mediums[0], false);
+        more = store_turn(at->logs[0]);
+    }
+}
+
+START_TEST(a_round_waits_for_no_other_work)
+{
+    open_with(10 * NS_PER_S, 0, _i);
+    for (int i = 0; i < 5; i++)
+        compact_bed_put(&bed, 500, "abcd");
+    run_until_asleep();
+    bed.bed.now_ns += 20 * NS_PER_S;
+    run_until_asleep();
+    ck_assert_uint_eq(store_log_counters(bed.bed.logs[0])->expired, 20);
+    compact_bed_close(&bed);
+}
+END_TEST
+
 START_TEST(nothing_goes_unless_wanted)
 {
     open_with(0, 0, _i);
@@ -102,6 +129,7 @@ Suite *test_suite(void)
     tcase_add_loop_test(tcase, old_messages_go, 0, 2);
     tcase_add_loop_test(tcase, the_newest_stay, 0, 2);
     tcase_add_loop_test(tcase, a_mailbox_in_use_has_its_turn_later, 0, 2);
+    tcase_add_loop_test(tcase, a_round_waits_for_no_other_work, 0, 2);
     tcase_add_loop_test(tcase, nothing_goes_unless_wanted, 0, 2);
     suite_add_tcase(suite, tcase);
     return suite;

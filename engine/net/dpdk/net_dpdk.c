@@ -2,10 +2,12 @@
 
 #include "base/invariant.h"
 #include "base/random.h"
+#include "base/ring.h"
 #include "engine/net/dpdk/module.h"
 #include "engine/net/dpdk/port.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 /* Names of connections tell the two nets apart by their slots. */
 #define SLOT_FIRST (1u << 31)
@@ -28,10 +30,12 @@ struct net_dpdk {
     struct wire *wire;
     uint32_t shard;
     const struct clock *clock;
-    uint64_t moved;    /* frames, at the last turn */
-    uint64_t turn_ns;  /* when this turn began */
-    uint64_t moved_ns; /* when the last turn began that moved a frame */
-    uint64_t sleep_ns; /* the next sleep */
+    const struct ring *ring; /* what the kernel does for the shard shows there */
+    uint64_t events;         /* frames and operations, at the beginning of this turn */
+    uint64_t turn_ns;        /* when it began */
+    uint64_t moved;          /* frames, the last time that one moved */
+    uint64_t moved_ns;       /* when that turn began */
+    uint64_t sleep_ns;       /* the next sleep */
     uint64_t busy_ns;
 };
 
@@ -147,6 +151,12 @@ static void dpdk_abort(struct net *base, struct net_conn conn)
 static uint64_t may_sleep_ns(struct net_dpdk *net, uint64_t wait_ns)
 {
     uint64_t longest_ns = net->dpdk->options.idle_us * 1000ull;
+    if (net->wire->moved != net->moved) {
+        net->moved = net->wire->moved;
+        net->moved_ns = net->turn_ns;
+        net->sleep_ns = SLEEP_NS_MIN;
+        return 0;
+    }
     if (wait_ns == 0 || longest_ns == 0 || net->turn_ns - net->moved_ns < SPIN_NS)
         return 0;
     uint64_t sleep_ns = net->sleep_ns < longest_ns ? net->sleep_ns : longest_ns;
@@ -154,25 +164,43 @@ static uint64_t may_sleep_ns(struct net_dpdk *net, uint64_t wait_ns)
     return sleep_ns < wait_ns ? sleep_ns : wait_ns;
 }
 
-/* A turn was busy if frames came in it, or left at the beginning of the next. */
+/* The turn that ends here was work if anything came or went in it, on the wire or by the ring. */
 static void look_back(struct net_dpdk *net)
 {
     uint64_t now_ns = clock_monotonic_ns(net->clock);
-    if (net->wire->moved != net->moved) {
+    uint64_t events = net->wire->moved + net->ring->submitted + net->ring->completed;
+    if (events != net->events)
         net->busy_ns += now_ns - net->turn_ns;
-        net->moved = net->wire->moved;
-        net->moved_ns = now_ns;
-        net->sleep_ns = SLEEP_NS_MIN;
-    }
+    net->events = events;
     net->turn_ns = now_ns;
+}
+
+static uint64_t thread_used_ns(void)
+{
+    struct timespec used;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return (uint64_t)used.tv_sec * NS_PER_S + (uint64_t)used.tv_nsec;
+}
+
+/* Of a poll that sleeps only what the processor does is part of the turn. */
+static void poll_asleep(struct net_dpdk *net, uint64_t sleep_ns)
+{
+    uint64_t used_ns = thread_used_ns();
+    net_poll(net->kernel, sleep_ns);
+    used_ns = thread_used_ns() - used_ns;
+    net->turn_ns = clock_monotonic_ns(net->clock) - used_ns;
 }
 
 static void dpdk_poll(struct net *base, uint64_t wait_ns)
 {
     struct net_dpdk *net = dpdk_of(base);
-    net_poll(net->stack, 0);
     look_back(net);
-    net_poll(net->kernel, may_sleep_ns(net, wait_ns));
+    net_poll(net->stack, 0);
+    uint64_t sleep_ns = may_sleep_ns(net, wait_ns);
+    if (sleep_ns > 0)
+        poll_asleep(net, sleep_ns);
+    else
+        net_poll(net->kernel, 0);
 }
 
 static void dpdk_wake(struct net *base)
@@ -251,8 +279,8 @@ static enum status open_stack(struct net_dpdk *net, uint32_t connections_max, st
 }
 
 enum status net_dpdk_open(struct net **opened, struct dpdk *dpdk, uint32_t shard,
-                          struct net *kernel, uint32_t connections_max, const struct clock *clock,
-                          struct fault *fault)
+                          struct net *kernel, const struct ring *ring, uint32_t connections_max,
+                          const struct clock *clock, struct fault *fault)
 {
     struct net_dpdk *net = calloc(1, sizeof *net);
     enum status status = STATUS_OK;
@@ -262,6 +290,7 @@ enum status net_dpdk_open(struct net **opened, struct dpdk *dpdk, uint32_t shard
         *net = (struct net_dpdk){.net.calls = &dpdk_calls,
                                  .dpdk = dpdk,
                                  .kernel = kernel,
+                                 .ring = ring,
                                  .shard = shard,
                                  .clock = clock,
                                  .turn_ns = clock_monotonic_ns(clock),

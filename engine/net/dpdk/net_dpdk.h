@@ -36,6 +36,7 @@ enum status dpdk_options_add_gateway(struct dpdk_options *options, const char *t
                                      struct fault *fault) MUST_CHECK;
 
 struct dpdk;
+struct ring;
 
 /* Starts the environment and the port, once in a process. CONFIG, SYSTEM, DENIED with a line that
  * says what to do. */
@@ -49,9 +50,10 @@ bool dpdk_has(const struct dpdk *dpdk, const union net_address *address);
 const char *dpdk_text(const struct dpdk *dpdk);
 
 /* The net of one shard, on its thread. Takes the kernel's network over: it is deinitialised with
- * this one, or on failure. FULL, SYSTEM with a line. */
+ * this one, or on failure. `ring` is the shard's: a turn in which it did something was work. FULL,
+ * SYSTEM with a line. */
 enum status net_dpdk_open(struct net **net, struct dpdk *dpdk, uint32_t shard, struct net *kernel,
-                          uint32_t connections_max, const struct clock *clock,
-                          struct fault *fault) MUST_CHECK;
+                          const struct ring *ring, uint32_t connections_max,
+                          const struct clock *clock, struct fault *fault) MUST_CHECK;
 
 #endif

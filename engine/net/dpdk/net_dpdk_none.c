@@ -28,8 +28,9 @@ const char *dpdk_text(const struct dpdk *dpdk)
 }
 
 enum status net_dpdk_open(struct net **net, struct dpdk *dpdk, uint32_t shard, struct net *kernel,
-                          uint32_t connections_max, const struct clock *clock, struct fault *fault)
+                          const struct ring *ring, uint32_t connections_max,
+                          const struct clock *clock, struct fault *fault)
 {
-    (void)net, (void)shard, (void)kernel, (void)connections_max, (void)clock;
+    (void)net, (void)shard, (void)kernel, (void)ring, (void)connections_max, (void)clock;
     return dpdk_open(&dpdk, NULL, 1, fault);
 }

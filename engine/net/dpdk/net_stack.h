@@ -2,8 +2,9 @@
  *
  * lwIP keeps its state in globals, so one copy of this code serves one net: module.h loads as many
  * copies as there are shards. Received frames are lent to handlers as they came; what is sent is
- * referred to until the peer has acknowledged it, and only then released. Nothing waits: net_poll
- * ignores `wait_ns`, and who has nothing else to do may sleep between polls for a while. */
+ * referred to until the peer has acknowledged it, and released then; little things are copied.
+ * Nothing waits: net_poll ignores `wait_ns`, and who has nothing else to do may sleep between polls
+ * for a while. */
 #ifndef ENGINE_NET_DPDK_NET_STACK_H
 #define ENGINE_NET_DPDK_NET_STACK_H
 

@@ -46,9 +46,13 @@ struct stack_connection {
     struct tcp_pcb *pcb; /* NULL once lwIP has freed it */
     const struct net_handler *handler;
     void *session;            /* the context of listen or connect until STACK_OPEN */
-    struct tx_queue queue;    /* what the peer has not acknowledged */
+    struct tx_queue queue;    /* not released yet */
     struct net_tx *unwritten; /* of the queue, the first that lwIP does not have all of, */
-    uint32_t written;         /* and how much of it it has */
+    uint32_t unwritten_from;  /* and from where on */
+    /* Bytes since the beginning, in order but for `released`, which copies may carry past
+     * `acknowledged`: what the peer has, what was given back, where copies begin that nothing but
+     * copies follows, what lwIP has. */
+    uint32_t acknowledged, released, copied_from, written;
     uint32_t generation;
     struct pbuf *kept, *kept_last; /* received, and left by the handler: one by one, no chain */
     uint32_t listed_next, waiting_next;
@@ -118,6 +122,13 @@ static inline struct stack_connection *stack_at(const struct net_stack *net, uin
 static inline uint32_t stack_slot(const struct net_stack *net, const struct stack_connection *conn)
 {
     return pool_slot(&net->connections, conn);
+}
+
+/* Has the cache fetch an object that will be used soon. */
+static inline void stack_fetch(const void *object, size_t bytes)
+{
+    for (size_t at = 0; at < bytes; at += 64)
+        __builtin_prefetch((const uint8_t *)object + at);
 }
 
 /* The one net of this copy of the code: lwIP's callbacks don't say whom they mean. */

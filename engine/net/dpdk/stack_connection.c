@@ -3,6 +3,7 @@
 
 #include <lwip/priv/tcp_priv.h>
 
+#define FETCHED_AHEAD 4u /* connections whose memory is on its way while one is settled */
 #define GENERATION_MAX ((1u << 24) - 1) /* as in the io_uring backend: fits the shard's cookies */
 
 struct stack_connection *stack_connection_take(struct net_stack *net,
@@ -207,13 +208,30 @@ static void settle(struct net_stack *net, struct stack_connection *conn)
         stack_leave(net);
 }
 
+/* What settling a connection on the list will touch; returns the one after it, whose turn to be
+ * looked at comes when it has arrived itself. */
+static uint32_t fetch_ahead(const struct net_stack *net, uint32_t slot)
+{
+    if (slot == STACK_NO_SLOT)
+        return slot;
+    const struct stack_connection *conn = stack_at(net, slot);
+    stack_fetch(conn->pcb, sizeof *conn->pcb);
+    __builtin_prefetch(conn->unwritten);
+    if (conn->listed_next != STACK_NO_SLOT)
+        stack_fetch(stack_at(net, conn->listed_next), sizeof *conn);
+    return conn->listed_next;
+}
+
 void stack_connection_settle_all(struct net_stack *net)
 {
     /* what is listed from here on is for the next turn */
-    uint32_t slot = net->listed.first;
+    uint32_t slot = net->listed.first, ahead = slot;
     net->listed.first = STACK_NO_SLOT;
+    for (unsigned i = 0; i < FETCHED_AHEAD; i++)
+        ahead = fetch_ahead(net, ahead);
     while (slot != STACK_NO_SLOT) {
         struct stack_connection *conn = stack_at(net, slot);
+        ahead = fetch_ahead(net, ahead);
         slot = conn->listed_next;
         conn->flags &= (uint16_t)~STACK_LISTED;
         settle(net, conn);

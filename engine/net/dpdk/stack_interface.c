@@ -153,13 +153,12 @@ static void take_in(struct net_stack *net, struct frame *frame)
         pbuf_free(bytes);
 }
 
-static void take_in_tcp(struct net_stack *net, struct frame *frame, const struct frame_view *view)
+static void take_in_tcp(struct net_stack *net, struct frame *frame, const struct frame_view *view,
+                        uint32_t bucket)
 {
     if (view->flags & FRAME_SYN)
         stack_listener_make_room(net);
-    stack_enter(net,
-                stack_bucket_of(net, view->source, view->address_bytes,
-                                lwip_ntohs(view->source_port), lwip_ntohs(view->destination_port)));
+    stack_enter(net, bucket);
     if (admit(net, view)) {
         net->refused = false;
         take_in(net, frame);
@@ -171,20 +170,67 @@ static void take_in_tcp(struct net_stack *net, struct frame *frame, const struct
     stack_leave(net);
 }
 
-static void look_at(struct net_stack *net, struct frame *frame)
-{
+struct arrival { /* a frame, and what is known of it before lwIP sees it */
+    struct frame *frame;
+    enum frame_kind kind;
+    uint32_t bucket; /* of TCP */
     struct frame_view view;
-    switch (frame->size <= UINT16_MAX ? frame_look(frame->data, frame->size, &view)
-                                      : FRAME_USELESS) {
+};
+
+static void look_at(const struct net_stack *net, struct arrival *arrival)
+{
+    const struct frame *frame = arrival->frame;
+    struct frame_view *view = &arrival->view;
+    arrival->kind =
+        frame->size <= UINT16_MAX ? frame_look(frame->data, frame->size, view) : FRAME_USELESS;
+    if (arrival->kind != FRAME_TCP)
+        return;
+    arrival->bucket =
+        stack_bucket_of(net, view->source, view->address_bytes, lwip_ntohs(view->source_port),
+                        lwip_ntohs(view->destination_port));
+    __builtin_prefetch(&net->buckets[arrival->bucket]);
+}
+
+/* With thousands of connections nothing of one is in the cache when its frame comes, and each step
+ * from the frame to what is sent would wait for memory. So a burst takes each step for all frames
+ * at once, and the waits overlap. */
+static void fetch_ahead(const struct net_stack *net, const struct arrival *arrivals, unsigned count)
+{
+    const struct tcp_pcb *pcbs[WIRE_BURST];
+    for (unsigned i = 0; i < count; i++) {
+        bool tcp = arrivals[i].kind == FRAME_TCP;
+        pcbs[i] = tcp ? net->buckets[arrivals[i].bucket].active : NULL;
+        if (pcbs[i])
+            stack_fetch(pcbs[i], sizeof *pcbs[i]);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        if (!pcbs[i] || pcbs[i]->recv != stack_receive)
+            pcbs[i] = NULL;
+        else
+            stack_fetch(pcbs[i]->callback_arg, sizeof(struct stack_connection));
+    }
+    for (unsigned i = 0; i < count; i++) {
+        if (!pcbs[i])
+            continue;
+        const struct stack_connection *conn = pcbs[i]->callback_arg;
+        __builtin_prefetch(conn->queue.first);
+        __builtin_prefetch(conn->session);
+        __builtin_prefetch(pcbs[i]->unacked);
+    }
+}
+
+static void take_in_any(struct net_stack *net, const struct arrival *arrival)
+{
+    switch (arrival->kind) {
     case FRAME_TCP:
-        take_in_tcp(net, frame, &view);
+        take_in_tcp(net, arrival->frame, &arrival->view, arrival->bucket);
         break;
     case FRAME_NEIGHBOUR:
     case FRAME_ECHO:
-        take_in(net, frame);
+        take_in(net, arrival->frame);
         break;
     case FRAME_USELESS:
-        wire_give(net->wire, frame);
+        wire_give(net->wire, arrival->frame);
         break;
     }
 }
@@ -192,12 +238,18 @@ static void look_at(struct net_stack *net, struct frame *frame)
 void stack_interface_receive(struct net_stack *net)
 {
     struct frame *frames[WIRE_BURST];
+    struct arrival arrivals[WIRE_BURST];
     for (unsigned burst = 0; burst < BURSTS_PER_POLL; burst++) {
         unsigned count = wire_receive(net->wire, frames, WIRE_BURST);
         for (unsigned i = 0; i < count; i++)
             __builtin_prefetch(frames[i]->data + 12);
+        for (unsigned i = 0; i < count; i++) {
+            arrivals[i].frame = frames[i];
+            look_at(net, &arrivals[i]);
+        }
+        fetch_ahead(net, arrivals, count);
         for (unsigned i = 0; i < count; i++)
-            look_at(net, frames[i]);
+            take_in_any(net, &arrivals[i]);
         if (count < WIRE_BURST)
             return;
     }

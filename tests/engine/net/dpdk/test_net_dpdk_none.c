@@ -13,7 +13,7 @@ START_TEST(a_build_without_says_what_it_needs)
     ck_assert_ptr_nonnull(strstr(fault.text, "libdpdk-dev"));
     ck_assert_ptr_null(dpdk);
     struct net *net = NULL;
-    ck_assert_int_eq(net_dpdk_open(&net, dpdk, 0, NULL, 1, NULL, &fault), STATUS_CONFIG);
+    ck_assert_int_eq(net_dpdk_open(&net, dpdk, 0, NULL, NULL, 1, NULL, &fault), STATUS_CONFIG);
     ck_assert_ptr_null(net);
 }
 END_TEST

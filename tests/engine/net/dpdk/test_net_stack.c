@@ -266,6 +266,59 @@ START_TEST(what_is_kept_for_later_has_a_limit)
 }
 END_TEST
 
+/* The peer delays the acknowledgement of an odd segment: nobody must wait for that. */
+START_TEST(the_end_of_something_long_is_released_early)
+{
+    for (size_t size = 65536; size < 65536 + 4 * 1460; size += 365) {
+        struct pair pair = {0};
+        uint8_t *bytes = noise(size);
+        pair_open(&pair, BACKEND_DPDK);
+        world_turns(&pair.world, 100);
+        for (unsigned round = 1; round <= 6; round++) {
+            uint64_t start_ns = pair.world.lab->now_ns;
+            side_send(pair.server, bytes, size);
+            side_send(pair.server, bytes, size);
+            world_until(&pair.world, pair.server->drained >= round);
+            if (round > 3) /* the window of congestion is open */
+                ck_assert_uint_lt(pair.world.lab->now_ns - start_ns, 20 * NS_PER_MS);
+            ck_assert_uint_eq(pair.world.released, pair.world.sent);
+        }
+        world_until(&pair.world, pair.client.size == 12 * size);
+        for (unsigned i = 0; i < 12; i++)
+            ck_assert_int_eq(memcmp(pair.client.bytes + i * size, bytes, size), 0);
+        part(&pair);
+        pair_close(&pair);
+        free(bytes);
+    }
+}
+END_TEST
+
+/* … nor for that of a few words; but many that nobody acknowledges are no longer copied. */
+START_TEST(little_things_are_released_at_once)
+{
+    struct pair pair = {0};
+    pair_open(&pair, BACKEND_DPDK);
+    world_turns(&pair.world, 100);
+    pair.world.lab->faults.lost = 1000000;
+    for (unsigned i = 1; i <= 5; i++) {
+        side_send(pair.server, "250 ok", 6);
+        world_turn(&pair.world);
+        expect(pair.server->drained == i);
+    }
+    for (unsigned i = 0; i < 1000; i++)
+        side_send(pair.server, "250 ok", 6);
+    world_turns(&pair.world, 100);
+    ck_assert_uint_lt(pair.world.released, 100);
+    pair.world.lab->faults.lost = 0;
+    world_until(&pair.world, pair.client.size == 1005 * 6);
+    world_until(&pair.world, pair.world.released == pair.world.sent);
+    for (unsigned i = 0; i < 1005; i++)
+        ck_assert_int_eq(memcmp(pair.client.bytes + i * 6, "250 ok", 6), 0);
+    part(&pair);
+    pair_close(&pair);
+}
+END_TEST
+
 /* ---------------------------------------------------------------------------- its numbers ---- */
 
 static bool is_syn(const uint8_t *frame)
@@ -374,6 +427,8 @@ Suite *test_suite(void)
     tcase_add_test(tcase, as_many_connections_as_agreed);
     tcase_add_test(tcase, who_leaves_the_line_is_forgotten);
     tcase_add_test(tcase, what_is_kept_for_later_has_a_limit);
+    tcase_add_test(tcase, the_end_of_something_long_is_released_early);
+    tcase_add_test(tcase, little_things_are_released_at_once);
     tcase_add_test(tcase, nobody_guesses_the_next_connection);
     tcase_add_test(tcase, ports_lead_back_to_their_shard);
     tcase_add_test(tcase, far_away_is_reached_through_the_gateway);

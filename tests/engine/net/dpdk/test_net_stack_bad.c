@@ -146,7 +146,9 @@ START_TEST(a_storm_of_resets_breaks_nothing)
     pair_connect(pair);
     world_turns(world, 200);
     side_send(&pair->client, "first", 5);
+    world->polling = true;
     net_poll(world->client, 0);
+    world->polling = false;
     struct segment segment = overhear(world);
     world_until(world, pair->server->size == 5);
     const uint32_t right = segment.sequence;
