@@ -4,7 +4,7 @@
  *   enumerate --histories FIRST COUNT
  *   enumerate --history N            one of them
  *   enumerate --history N --state M  one state of it alone, as a failure names it
- *   enumerate … --kind K             histories of this kind only, that is, N % 11
+ *   enumerate … --kinds FIRST COUNT  histories of these kinds only, that is, by N % 11
  *   enumerate … --first              ends at the first failure */
 #include "tests/crash/proof.h"
 
@@ -28,8 +28,8 @@ struct progress {
 
 struct request {
     uint64_t first, count, state;
-    uint64_t kind; /* of histories; PROOF_KINDS: all */
-    bool one;      /* failure is enough */
+    uint64_t kind_first, kinds; /* of histories */
+    bool one;                   /* failure is enough */
 };
 
 static void on_state(void *context, uint64_t history, uint64_t state)
@@ -86,7 +86,7 @@ static int run_all(const struct request *request, struct progress *progress)
     uint64_t sum = 0, failed = 0, end = request->first + request->count;
     for (uint64_t history = request->first; history < end; history++) {
         uint64_t kind = history % PROOF_KINDS;
-        if (request->kind < PROOF_KINDS && request->kind != kind)
+        if (kind < request->kind_first || kind >= request->kind_first + request->kinds)
             continue;
         run(history, request, progress);
         histories[kind]++;
@@ -97,7 +97,7 @@ static int run_all(const struct request *request, struct progress *progress)
         if (request->one && failed)
             return 1;
     }
-    bool some = request->count < HISTORIES || request->kind < PROOF_KINDS;
+    bool some = request->count < HISTORIES || request->kinds < PROOF_KINDS;
     bool enough = some || sum >= STATES_WANTED;
     printf("1..%u\n", PROOF_KINDS + 1);
     for (uint64_t kind = 0; kind < PROOF_KINDS; kind++)
@@ -120,8 +120,9 @@ static bool parse(int argc, char **argv, struct request *request)
         } else if (strcmp(argv[i], "--history") == 0 && i + 1 < argc) {
             request->first = strtoull(argv[++i], NULL, 10);
             request->count = 1;
-        } else if (strcmp(argv[i], "--kind") == 0 && i + 1 < argc) {
-            request->kind = strtoull(argv[++i], NULL, 10);
+        } else if (strcmp(argv[i], "--kinds") == 0 && i + 2 < argc) {
+            request->kind_first = strtoull(argv[++i], NULL, 10);
+            request->kinds = strtoull(argv[++i], NULL, 10);
         } else if (strcmp(argv[i], "--state") == 0 && i + 1 < argc) {
             request->state = strtoull(argv[++i], NULL, 10);
         } else {
@@ -133,12 +134,12 @@ static bool parse(int argc, char **argv, struct request *request)
 
 int main(int argc, char **argv)
 {
-    struct request request = {.kind = PROOF_KINDS};
+    struct request request = {.kinds = PROOF_KINDS};
     struct progress *progress =
         mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (!parse(argc, argv, &request)) {
         fprintf(stderr, "usage: enumerate [--histories FIRST COUNT | --history N [--state M]] "
-                        "[--kind K] [--first]\n");
+                        "[--kinds FIRST COUNT] [--first]\n");
         return 64;
     }
     if (progress == MAP_FAILED)

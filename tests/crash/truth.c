@@ -55,6 +55,7 @@ struct check {
     enum truth_weather weather;
     bool excused; /* damage was named, or can't be */
     uint8_t seen[TRUTH_LETTERS_MAX][TRUTH_MAILBOXES];
+    bool unreadable[TRUTH_LETTERS_MAX]; /* the index has it, perhaps for some alone */
     char *text;
 };
 
@@ -92,6 +93,7 @@ static bool check_sight(struct check *check, const struct sight *sight)
                         'a' + sight->mailbox, sight->place);
     if (check->seen[number][sight->mailbox]++ > 0)
         return complain(check, "message %u is in mailbox %c twice", number, 'a' + sight->mailbox);
+    check->unreadable[number] = check->unreadable[number] || sight->status != STATUS_OK;
     if (sight->status != STATUS_OK)
         return check->weather != WEATHER_FAIR ||
                complain(check, "message %u can't be read: %s", number, status_text(sight->status));
@@ -130,7 +132,7 @@ static bool check_letter(struct check *check, uint32_t number)
         wanted++;
         here += check->seen[number][mailbox];
     }
-    if (here != 0 && here != wanted && !check->truth->expires[number])
+    if (here != 0 && here != wanted && !check->truth->expires[number] && !check->unreadable[number])
         return complain(check, "message %u is there for %u of %u recipients", number, here, wanted);
     return true;
 }

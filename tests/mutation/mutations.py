@@ -5,20 +5,21 @@ import collections
 Mutation = collections.namedtuple('Mutation', 'name edits proofs')
 
 # Power cuts at every moment of some histories of each kind.
-CUTS = (('tests/crash/enumerate', '--first', '--histories', '0', '44'),)
-MEDIUM_CUTS = (('tests/crash/enumerate', '--first', '--kind', '10'),)
+MEDIUM_CUTS = (('tests/crash/enumerate', '--first', '--kinds', '10', '1'),)
+CUTS = (*MEDIUM_CUTS,
+        ('tests/crash/enumerate', '--first', '--kinds', '0', '6', '--histories', '0', '66'))
 # While segments are compacted: one after the other, then among much else.
-ROUNDS = (('tests/crash/enumerate', '--first', '--kind', '8', '--histories', '0', '33'),)
-RECLAIM = ROUNDS + tuple(
-    ('tests/crash/enumerate', '--first', '--kind', kind, '--histories', '0', '33')
-    for kind in ('6', '7'))
+ROUNDS = (('tests/crash/enumerate', '--first', '--kinds', '8', '1', '--histories', '0', '33'),)
+RECLAIM = (*ROUNDS,
+           ('tests/crash/enumerate', '--first', '--kinds', '6', '2', '--histories', '0', '33'))
 FAULTS = (('tests/crash/faults', '--first'),)
 ROTTEN = (('tests/crash/faults', '--first', '--from', 'rotten'),)
 DAMAGE = (('tests/crash/damage', '--first'),)
 # Where one thing stands behind another, so that no one state tells whether it is there.
 UNIT = {name: ((f'tests/storage/test_{name}',),)
         for name in ('batch', 'chain', 'compact', 'compactor', 'contents', 'fetch', 'format',
-                     'liveness', 'owner', 'reclaim', 'remains', 'restore', 'rewrite', 'scan', 'survey')}
+                     'liveness', 'owner', 'reclaim', 'remains', 'restore', 'rewrite', 'scan',
+                     'survey')}
 
 JOB = 'storage/file_job.c'
 MEDIUM = 'storage/medium_file.c'
