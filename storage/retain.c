@@ -220,9 +220,10 @@ static void end_round(struct retain *retain, uint64_t now_ns)
 bool retain_turn(struct store_log *log)
 {
     struct retain *retain = &log->retain;
+    if (!is_on(retain) || retain->closing || retain->reading || retain->opening || retain->maildrop)
+        return false;
     uint64_t now_ns = clock_monotonic_ns(log->clock);
-    if (!is_on(retain) || retain->closing || retain->reading || retain->opening ||
-        retain->maildrop || now_ns < retain->next_ns)
+    if (now_ns < retain->next_ns)
         return false;
     if (retain->slice == 0 && retain->cursor == 0 && !retain->names)
         begin_round(log);
