@@ -111,8 +111,9 @@ class Memif:
 
     @staticmethod
     def _end(role, address, socket):
-        device = f"net_memif0,role={role},socket={socket},rsize=11"
-        return ["--io", "dpdk", "--dpdk-address", f"{address}/24", "--dpdk-args",
+        device = f"net_memif0,role={role},socket={socket},rsize=11,bsize=9216"
+        return ["--io", "dpdk", "--dpdk-address", f"{address}/24", "--dpdk-mtu", "9000",
+                "--dpdk-args",
                 f"{memory()} --file-prefix={socket}{role} --vdev={device}"]
 
     @staticmethod

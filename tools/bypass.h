@@ -33,6 +33,14 @@
          0,                                                                                        \
          0,                                                                                        \
          NULL},                                                                                    \
+        {"dpdk-mtu",                                                                               \
+         "BYTES",                                                                                  \
+         "of a packet, at both ends; 9000 suits memif (default: the port's)",                      \
+         OPTION_NUMBER,                                                                            \
+         FIELD(dpdk.mtu),                                                                          \
+         DPDK_MTU_MIN,                                                                             \
+         DPDK_MTU_MAX,                                                                             \
+         NULL},                                                                                    \
         {"dpdk-port", "N", "which port of DPDK's (default 0)", OPTION_NUMBER, FIELD(dpdk.port), 0, \
          UINT16_MAX,  NULL},                                                                       \
     {                                                                                              \

@@ -32,14 +32,18 @@ def need():
 class Memif:
     """A cable of shared memory: flags for the process at each end."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, long_frames=False):
         need()
         self.socket = pathlib.Path(folder, 'memif')  # abstract: it goes with the process
+        self.device = f'net_memif0,socket={self.socket},rsize=11'
+        self.more = []
+        if long_frames:
+            self.device += ',bsize=9216'
+            self.more = ['--dpdk-mtu', '9000']
 
     def _flags(self, role, address):
-        device = f'net_memif0,role={role},socket={self.socket},rsize=11'
-        return ['--io', 'dpdk', '--dpdk-address', f'{address}/24',
-                '--dpdk-args', f'{MEMORY} --file-prefix={role}{os.getpid()} --vdev={device}']
+        return ['--io', 'dpdk', '--dpdk-address', f'{address}/24', *self.more, '--dpdk-args',
+                f'{MEMORY} --file-prefix={role}{os.getpid()} --vdev={self.device},role={role}']
 
     def server(self, *flags):
         return [*self._flags('server', ADDRESS), '--smtp', f'{ADDRESS}:25', *flags]

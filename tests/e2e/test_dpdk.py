@@ -54,10 +54,13 @@ class Memif(LoadCase):
             self.assertEqual(server.terminate(), 0)
 
     def test_large_messages(self):
-        with Server(*self.memif.server(), shards=1) as server:
-            load = self.blast(URL, *self.memif.client(), '--messages', 60, '--connections', 20,
-                              '--size', '1k-3M', acked=60)
-            self.account(server, load, fetched=60)
+        for memif in (self.memif, dpdk.Memif(self.folder, long_frames=True)):
+            with self.subTest(memif.device), Server(*memif.server(), shards=1) as server:
+                load = self.blast(URL, *memif.client(), '--messages', 60, '--connections', 20,
+                                  '--size', '1k-3M', acked=60)
+                self.account(server, load, fetched=60)
+                if memif.more:
+                    self.assertIn('MTU 9000', '\n'.join(server.lines))
 
     def test_two_shards_at_both_ends(self):
         with Server(*self.memif.server(), shards=2) as server:
@@ -110,6 +113,9 @@ class Memif(LoadCase):
             (USAGE, "'epoll'", ('--io', 'epoll')),
             (CONFIG, 'there is no port 0',
              ('--io', 'dpdk', *address, '--dpdk-args', f'{dpdk.MEMORY} --no-pci')),
+            (USAGE, '--dpdk-mtu', ('--io', 'dpdk', *address, '--dpdk-mtu', '1279')),
+            (CONFIG, 'bsize=9216', ('--io', 'dpdk', *address, '--dpdk-mtu', '9000', '--dpdk-args',
+                                     f'{dpdk.MEMORY} --vdev=net_memif0,socket=mtu')),
             (71, 'nr_hugepages', ('--io', 'dpdk', *address, '--dpdk-args', '--no-pci -m 9999999')),
             (71, "Invalid 'command line' arguments",
              ('--io', 'dpdk', *address, '--dpdk-args', '--bogus')),

@@ -35,6 +35,7 @@ TESTED_BY = {
     'engine/net/dpdk/eal.c': 'tests/e2e/test_dpdk.py',
     'engine/net/dpdk/net_dpdk.c': 'tests/e2e/test_dpdk.py',
     'engine/net/dpdk/net_stack_address.c': 'tests/engine/net/dpdk/test_net_stack.c',
+    'engine/net/dpdk/mtu.c': 'tests/e2e/test_dpdk.py',
     'engine/net/dpdk/port.c': 'tests/e2e/test_dpdk.py',
     'engine/net/dpdk/stack_address.c': 'tests/engine/net/test_net.c',
     'engine/net/dpdk/stack_bucket.c': 'tests/engine/net/test_net.c',
@@ -140,6 +141,11 @@ def white_space(tree):
             yield path, text.count('\n') + 1, 'must end with one newline'
 
 
+def empty_files(tree):
+    """a file says something"""
+    yield from ((path, 1, 'is empty') for path, text in tree.items() if not text)
+
+
 def banned_calls(tree):
     """no call that overflows, guesses or hides its failure"""
     pattern = re.compile(r'(?<![\w>.])(' + '|'.join(BANNED) + r')\s*\(')
@@ -202,4 +208,5 @@ def man_pages(tree):
 
 
 RULES = (include_layers, rooted_includes, function_length, file_length, line_length, white_space,
-         banned_calls, struct_typedefs, marks, mirror_tests, header_comments, man_pages)
+         empty_files, banned_calls, struct_typedefs, marks, mirror_tests, header_comments,
+         man_pages)

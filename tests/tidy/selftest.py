@@ -28,6 +28,7 @@ CASES = (
     (rules.line_length, 'a line of 101 columns', {'base/a.c': '\n' + 'x' * 101 + '\n'}, [2]),
     (rules.line_length, 'columns are not bytes', {'base/a.c': '…' * 100 + '\n'}, []),
     (rules.white_space, 'a tab, a blank and no newline', {'base/a.c': 'a\tb\nc \nd'}, [1, 2, 3]),
+    (rules.empty_files, 'a forgotten file', {'READ-THIS-FIRST': ''}, [1]),
     (rules.banned_calls, 'strcpy', {'base/a.c': 'void f(void)\n{\n    strcpy(a, b);\n}\n'}, [3]),
     (rules.banned_calls, 'not in comments, strings, longer names and members',
      {'base/a.c': '/* gets( */ char *s = "atoi(1)"; my_strcpy(a); pool->gets(b);\n'}, []),

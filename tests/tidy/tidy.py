@@ -24,7 +24,8 @@ def read_tree(root):
     for path in sorted(root.rglob('*')):
         relative = path.relative_to(root)
         if NOT_OURS.isdisjoint(relative.parts) and path.is_file():
-            if path.name in TEXT_NAMES or path.suffix in TEXT_SUFFIXES:
+            is_text = path.name in TEXT_NAMES or path.suffix in TEXT_SUFFIXES
+            if is_text or path.stat().st_size == 0:
                 tree[relative.as_posix()] = path.read_text()
     return tree
 

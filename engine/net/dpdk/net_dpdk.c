@@ -6,13 +6,15 @@
 #include "engine/net/dpdk/module.h"
 #include "engine/net/dpdk/port.h"
 
+#include <sched.h>
 #include <stdlib.h>
+
 #include <time.h>
 
 /* Names of connections tell the two nets apart by their slots. */
 #define SLOT_FIRST (1u << 31)
 #define HALF_OPEN_MAX 4096u
-#define SPIN_NS (100 * 1000ull)     /* nothing comes for so long, before the first sleep */
+#define SPIN_NS (1000 * 1000ull)    /* nothing comes for so long, before the first sleep */
 #define SLEEP_NS_MIN (50 * 1000ull) /* doubles up to what is allowed */
 
 struct dpdk {
@@ -53,7 +55,12 @@ enum status dpdk_open(struct dpdk **opened, const struct dpdk_options *options, 
     if (status != STATUS_OK)
         fault_set(fault, status, "the system has no random numbers");
     else
-        status = port_open(&dpdk->port, options->arguments, options->port, &dpdk->steer, fault);
+        status = port_open(&dpdk->port,
+                           &(struct port_options){.arguments = options->arguments,
+                                                  .number = options->port,
+                                                  .mtu = options->mtu,
+                                                  .steer = &dpdk->steer},
+                           fault);
     if (status == STATUS_OK && options->link_wait_ms > 0 &&
         !port_await_link(dpdk->port, options->link_wait_ms)) {
         status = fault_set(fault, STATUS_NETWORK, "--io dpdk: nobody is at the other end of %s",
@@ -164,13 +171,17 @@ static uint64_t may_sleep_ns(struct net_dpdk *net, uint64_t wait_ns)
     return sleep_ns < wait_ns ? sleep_ns : wait_ns;
 }
 
-/* The turn that ends here was work if anything came or went in it, on the wire or by the ring. */
+/* The turn that ends here was work if anything came or went in it, on the wire or by the ring. One
+ * that was not gives way to the kernel's own threads: a durable write ends in one of them, on the
+ * processor that the disk interrupts, and would wait there until our time slice is over. */
 static void look_back(struct net_dpdk *net)
 {
     uint64_t now_ns = clock_monotonic_ns(net->clock);
     uint64_t events = net->wire->moved + net->ring->submitted + net->ring->completed;
     if (events != net->events)
         net->busy_ns += now_ns - net->turn_ns;
+    else
+        sched_yield();
     net->events = events;
     net->turn_ns = now_ns;
 }

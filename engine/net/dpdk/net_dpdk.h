@@ -13,11 +13,14 @@
 #include "engine/net/dpdk/net_stack.h"
 
 #define DPDK_IDLE_US_DEFAULT 500u
+#define DPDK_MTU_MIN 1280u /* what IPv6 asks of every link: RFC 8200 section 5 */
+#define DPDK_MTU_MAX 9000u
 
 struct dpdk_options {
     bool wanted;           /* without it nothing else counts */
     const char *arguments; /* of DPDK's environment, as in a shell; NULL: none */
     uint32_t port;         /* its number */
+    uint32_t mtu;          /* bytes of a packet; 0: as the port has it */
     uint32_t idle_us;      /* sleeps at most so long while nothing comes; 0: never sleeps */
     uint32_t link_wait_ms; /* so long the other end may take to come up before we begin */
     struct net_stack_address addresses[NET_STACK_ADDRESSES_MAX];

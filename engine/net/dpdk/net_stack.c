@@ -104,6 +104,8 @@ static void accept_pause(struct net *base, bool pause)
     stack_of(base)->accept_paused = pause;
 }
 
+/* One burst, and what was said to it is on its way before the next: both ends work at the same time
+ * instead of waiting for each other's last frame. */
 static void poll(struct net *base, uint64_t wait_ns)
 {
     (void)wait_ns;
@@ -115,6 +117,7 @@ static void poll(struct net *base, uint64_t wait_ns)
     stack_receive_resume(net);
     stack_connection_settle_all(net);
     stack_timer_run(net);
+    wire_flush(net->wire);
     stack_interface_receive(net);
     stack_listener_accept(net);
     wire_flush(net->wire);

@@ -2,6 +2,7 @@
 
 #include "base/invariant.h"
 #include "engine/net/dpdk/eal.h"
+#include "engine/net/dpdk/mtu.h"
 
 #include <rte_ethdev.h>
 #include <rte_lcore.h>
@@ -13,6 +14,7 @@
 
 enum {
     FRAMES = 32767, /* of a shard; one less than a power of two is best for the pool */
+    FRAMES_LONG = 8191,
     DESCRIPTORS = 1024,
     TRANSMIT_MAX = 16384, /* frames that wait for room in the port */
     TRANSMIT_BURST = 256,
@@ -28,15 +30,15 @@ struct queue { /* a shard's side of the port */
     uint32_t shard;
     struct rte_mempool *pool;
     struct net *sleeper;
-    struct rte_ring **from; /* by shard: frames for us; NULL for ourselves */
-    struct rte_mbuf **transmit;
-    uint32_t transmit_count;
+    struct rte_ring **from;     /* by shard: frames for us; NULL for ourselves */
+    struct rte_mbuf **transmit; /* those that wait begin at `transmit_first` */
+    uint32_t transmit_first, transmit_count;
     uint32_t stuck;
     bool registered;
 };
 
 struct port {
-    uint16_t number;
+    uint16_t number, mtu;
     uint16_t receivers, transmitters; /* shards with a queue of their own */
     const struct steer *steer;
     struct queue *queues;
@@ -156,7 +158,7 @@ static void port_give(struct wire *wire, struct frame *frame)
 static void port_send(struct wire *wire, struct frame *frame)
 {
     struct queue *queue = queue_of(wire);
-    queue->transmit[queue->transmit_count++] = mbuf_of(frame);
+    queue->transmit[queue->transmit_first + queue->transmit_count++] = mbuf_of(frame);
 }
 
 static unsigned transmit(const struct queue *queue, struct rte_mbuf **mbufs, unsigned count)
@@ -172,7 +174,8 @@ static void gather_others(struct queue *queue)
     struct port *port = queue->port;
     if (queue->shard == 0 && port->outgoing)
         queue->transmit_count += rte_ring_sc_dequeue_burst(
-            port->outgoing, (void **)(queue->transmit + queue->transmit_count),
+            port->outgoing,
+            (void **)(queue->transmit + queue->transmit_first + queue->transmit_count),
             TRANSMIT_MAX - queue->transmit_count, NULL);
 }
 
@@ -183,8 +186,18 @@ static void drop_if_down(struct queue *queue)
     queue->stuck = 0;
     if (rte_eth_link_get_nowait(queue->port->number, &link) != 0 || link.link_status)
         return;
-    rte_pktmbuf_free_bulk(queue->transmit, queue->transmit_count);
+    rte_pktmbuf_free_bulk(queue->transmit + queue->transmit_first, queue->transmit_count);
     queue->transmit_count = 0;
+}
+
+/* What waits moves to the front once the room behind it might not do, not with every flush. */
+static void move_up(struct queue *queue)
+{
+    if (queue->transmit_count > 0 && queue->transmit_first < TRANSMIT_MAX)
+        return;
+    memmove(queue->transmit, queue->transmit + queue->transmit_first,
+            queue->transmit_count * sizeof(void *));
+    queue->transmit_first = 0;
 }
 
 static void port_flush(struct wire *wire)
@@ -195,16 +208,17 @@ static void port_flush(struct wire *wire)
     while (done < queue->transmit_count) {
         unsigned burst = queue->transmit_count - done;
         burst = burst < TRANSMIT_BURST ? burst : TRANSMIT_BURST;
-        unsigned sent = transmit(queue, queue->transmit + done, burst);
+        unsigned sent = transmit(queue, queue->transmit + queue->transmit_first + done, burst);
         done += sent;
         if (sent < burst)
             break;
     }
     wire->moved += done;
+    queue->transmit_first += done;
     queue->transmit_count -= done;
+    move_up(queue);
     if (queue->transmit_count == 0)
         return;
-    memmove(queue->transmit, queue->transmit + done, queue->transmit_count * sizeof(void *));
     queue->stuck = done > 0 ? 0 : queue->stuck + 1;
     if (queue->stuck == STUCK_FLUSHES)
         drop_if_down(queue);
@@ -232,19 +246,31 @@ static struct rte_ring *make_ring(const char *name, uint32_t a, uint32_t b, unsi
     return rte_ring_create(text, RING_FRAMES, SOCKET_ID_ANY, flags);
 }
 
-static bool make_queue(struct port *port, uint32_t shard, uint16_t mtu)
+/* Of the buffer of a frame. */
+static uint16_t frame_room(uint16_t mtu)
+{
+    uint32_t bytes = (uint32_t)mtu + MTU_FRAME_OVERHEAD;
+    return (uint16_t)(RTE_PKTMBUF_HEADROOM +
+                      (bytes > ROOM_BYTES ? RTE_ALIGN(bytes, 64) : ROOM_BYTES));
+}
+
+/* Long frames carry more each: fewer of them, in about the same memory. */
+static uint32_t frame_count(uint16_t mtu)
+{
+    return mtu + MTU_FRAME_OVERHEAD > ROOM_BYTES ? FRAMES_LONG : FRAMES;
+}
+
+static bool make_queue(struct port *port, uint32_t shard)
 {
     struct queue *queue = &port->queues[shard];
     char name[RTE_MEMPOOL_NAMESIZE];
     snprintf(name, sizeof name, "frames_%u", shard);
-    uint16_t room = (uint16_t)(RTE_PKTMBUF_HEADROOM +
-                               (mtu + 64 > ROOM_BYTES ? RTE_ALIGN(mtu + 64, 64) : ROOM_BYTES));
     queue->port = port;
     queue->shard = shard;
-    queue->pool = rte_pktmbuf_pool_create(name, FRAMES, CACHE_FRAMES,
+    queue->pool = rte_pktmbuf_pool_create(name, frame_count(port->mtu), CACHE_FRAMES,
                                           RTE_ALIGN(sizeof(struct frame), RTE_MBUF_PRIV_ALIGN),
-                                          room, SOCKET_ID_ANY);
-    queue->transmit = calloc(TRANSMIT_MAX, sizeof(void *));
+                                          frame_room(port->mtu), SOCKET_ID_ANY);
+    queue->transmit = calloc(2 * TRANSMIT_MAX, sizeof(void *));
     queue->from = calloc(port->steer->shards, sizeof(void *));
     if (!queue->pool || !queue->transmit || !queue->from)
         return false;
@@ -254,12 +280,13 @@ static bool make_queue(struct port *port, uint32_t shard, uint16_t mtu)
             return false;
     struct rte_ether_addr mac;
     rte_eth_macaddr_get(port->number, &mac);
-    queue->wire = (struct wire){.calls = &port_calls, .mtu = mtu, .frames = FRAMES / 2};
+    queue->wire =
+        (struct wire){.calls = &port_calls, .mtu = port->mtu, .frames = frame_count(port->mtu) / 2};
     memcpy(queue->wire.mac, &mac, sizeof queue->wire.mac);
     return true;
 }
 
-static bool make_queues(struct port *port, uint16_t mtu)
+static bool make_queues(struct port *port)
 {
     uint32_t shards = port->steer->shards;
     port->queues = calloc(shards, sizeof *port->queues);
@@ -269,7 +296,7 @@ static bool make_queues(struct port *port, uint16_t mtu)
         !(port->outgoing = make_ring("outgoing", 0, 0, RING_F_SC_DEQ)))
         return false;
     for (uint32_t i = 0; i < shards; i++)
-        if (!make_queue(port, i, mtu))
+        if (!make_queue(port, i))
             return false;
     return true;
 }
@@ -319,13 +346,11 @@ static uint16_t queues_wanted(const struct port *port, const struct rte_eth_dev_
     return (uint16_t)(shards < queues ? shards : queues);
 }
 
-static enum status open_device(struct port *port, struct fault *fault)
+static enum status open_device(struct port *port, const struct port_options *options,
+                               struct fault *fault)
 {
     struct rte_eth_dev_info info;
-    uint16_t mtu = 0;
     int error = rte_eth_dev_info_get(port->number, &info);
-    if (error == 0)
-        error = rte_eth_dev_get_mtu(port->number, &mtu);
     if (error != 0)
         return refuse(fault, "the port does not say what it is", error);
     port->receivers = queues_wanted(port, &info, info.max_rx_queues);
@@ -335,7 +360,10 @@ static enum status open_device(struct port *port, struct fault *fault)
     error = configure(port, &info);
     if (error != 0)
         return refuse(fault, "the port can't be configured", error);
-    if (!make_queues(port, mtu))
+    enum status status = mtu_agree(options, port->number, info.driver_name, &port->mtu, fault);
+    if (status != STATUS_OK)
+        return status;
+    if (!make_queues(port))
         return fault_set(fault, STATUS_SYSTEM,
                          "--io dpdk: no memory for frames: more huge pages (sysctl "
                          "vm.nr_hugepages), or --dpdk-args '--no-huge -m 512 …'");
@@ -345,15 +373,15 @@ static enum status open_device(struct port *port, struct fault *fault)
                          "--io dpdk: the port can't be started: %s: is the other end there?",
                          rte_strerror(-error));
     snprintf(port->text, sizeof port->text, "%s, %u queue%s, MTU %u", info.driver_name,
-             port->receivers, port->receivers == 1 ? "" : "s", mtu);
+             port->receivers, port->receivers == 1 ? "" : "s", port->mtu);
     return STATUS_OK;
 }
 
-enum status port_open(struct port **opened, const char *arguments, uint32_t number,
-                      const struct steer *steer, struct fault *fault)
+enum status port_open(struct port **opened, const struct port_options *options, struct fault *fault)
 {
     char said[EAL_LINE_BYTES];
-    enum status status = eal_start(arguments, said, fault);
+    uint32_t number = options->number;
+    enum status status = eal_start(options->arguments, said, fault);
     if (status != STATUS_OK)
         return status;
     if (number > UINT16_MAX || !rte_eth_dev_is_valid_port((uint16_t)number)) {
@@ -369,8 +397,8 @@ enum status port_open(struct port **opened, const char *arguments, uint32_t numb
         return fault_set(fault, STATUS_SYSTEM, "--io dpdk: no memory");
     }
     port->number = (uint16_t)number;
-    port->steer = steer;
-    status = open_device(port, fault);
+    port->steer = options->steer;
+    status = open_device(port, options, fault);
     if (status == STATUS_OK)
         *opened = port;
     else
@@ -388,7 +416,7 @@ static void drop_ring(struct rte_ring *ring)
 
 static void free_queue(struct queue *queue)
 {
-    rte_pktmbuf_free_bulk(queue->transmit, queue->transmit_count);
+    rte_pktmbuf_free_bulk(queue->transmit + queue->transmit_first, queue->transmit_count);
     for (uint32_t i = 0; queue->from && i < queue->port->steer->shards; i++)
         drop_ring(queue->from[i]);
     free(queue->from);

@@ -14,9 +14,16 @@
 
 struct port;
 
-/* As dpdk_open; `steer` outlives the port. */
-enum status port_open(struct port **port, const char *arguments, uint32_t number,
-                      const struct steer *steer, struct fault *fault) MUST_CHECK;
+struct port_options {
+    const char *arguments; /* of DPDK's environment; NULL: none */
+    uint32_t number;
+    uint32_t mtu;              /* 0: as the port has it */
+    const struct steer *steer; /* outlives the port */
+};
+
+/* As dpdk_open. */
+enum status port_open(struct port **port, const struct port_options *options,
+                      struct fault *fault) MUST_CHECK;
 void port_close(struct port *port);
 
 /* Waits until the other end is there, at most so long. False: it is not. */

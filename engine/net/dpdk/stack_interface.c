@@ -7,8 +7,6 @@
 #include <lwip/priv/tcp_priv.h>
 #include <netif/ethernet.h>
 
-#define BURSTS_PER_POLL 4
-
 _Static_assert(sizeof(struct pbuf_custom) <= sizeof(((struct frame *)0)->stack),
                "a frame has room for what lwIP wants to know of it");
 
@@ -239,18 +237,14 @@ void stack_interface_receive(struct net_stack *net)
 {
     struct frame *frames[WIRE_BURST];
     struct arrival arrivals[WIRE_BURST];
-    for (unsigned burst = 0; burst < BURSTS_PER_POLL; burst++) {
-        unsigned count = wire_receive(net->wire, frames, WIRE_BURST);
-        for (unsigned i = 0; i < count; i++)
-            __builtin_prefetch(frames[i]->data + 12);
-        for (unsigned i = 0; i < count; i++) {
-            arrivals[i].frame = frames[i];
-            look_at(net, &arrivals[i]);
-        }
-        fetch_ahead(net, arrivals, count);
-        for (unsigned i = 0; i < count; i++)
-            take_in_any(net, &arrivals[i]);
-        if (count < WIRE_BURST)
-            return;
+    unsigned count = wire_receive(net->wire, frames, WIRE_BURST);
+    for (unsigned i = 0; i < count; i++)
+        __builtin_prefetch(frames[i]->data + 12);
+    for (unsigned i = 0; i < count; i++) {
+        arrivals[i].frame = frames[i];
+        look_at(net, &arrivals[i]);
     }
+    fetch_ahead(net, arrivals, count);
+    for (unsigned i = 0; i < count; i++)
+        take_in_any(net, &arrivals[i]);
 }

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define WIRE_BURST 64u
+#define WIRE_BURST 32u
 
 struct frame {
     uint64_t stack[6]; /* the stack's while it holds the frame */
