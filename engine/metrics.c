@@ -118,6 +118,8 @@ static const struct family families[] = {
            "Pieces of long messages written ahead of their end."),
     FAMILY(COUNTER, SHARD, "mailrace_store_segments_total", shard.store.segments,
            "Segments of the log begun."),
+    FAMILY(COUNTER, SHARD, "mailrace_store_segments_recycled_total", shard.store.segments_recycled,
+           "Segments made of dead ones, not filled with zeroes."),
     FAMILY(COUNTER, SHARD, "mailrace_store_compactions_total", shard.store.compactions,
            "Segments rewritten without what nobody needs any more."),
     FAMILY(COUNTER, SHARD, "mailrace_store_segments_reclaimed_total",

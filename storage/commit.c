@@ -410,6 +410,7 @@ void commit_turn(struct commit *commit)
         give_up(commit, now_ns);
     if (wants_spare(commit))
         spare_turn(&commit->spare, now_ns);
+    commit->counters->segments_recycled = commit->spare.recycled;
     if (commit->state == COMMIT_HOMELESS)
         take_hold(commit, now_ns);
     if (commit->state == COMMIT_ANCHORING && commit->flights == 0) {

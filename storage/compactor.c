@@ -116,6 +116,15 @@ static uint64_t forgotten(const struct compactor *compactor)
     return forgotten;
 }
 
+/* The log's next segment may be made of the old form, if it is the log's own and as large. */
+static struct spare *spare_of(const struct compactor *compactor,
+                              const struct recovered_segment *old)
+{
+    struct store_log *log = compactor->log;
+    bool fits = !old->compact && old->bytes == log->commit.spare.bytes;
+    return compactor->shard == log->shard && fits ? &log->commit.spare : NULL;
+}
+
 static void plan_step(struct compactor *compactor)
 {
     struct store_log *log = compactor->log;
@@ -162,7 +171,7 @@ static void plan_step(struct compactor *compactor)
         .record_bytes = header->hint.record_bytes,
     };
     rewrite_begin(&compactor->rewrite, log->medium, place.name, &compactor->survey.target.contents,
-                  &compactor->plan, log->store->record_seed);
+                  &compactor->plan, log->store->record_seed, spare_of(compactor, old));
     compactor->step = COMPACTOR_REWRITE;
 }
 

@@ -1,6 +1,7 @@
 #include "storage/file_job.h"
 
 #include "base/invariant.h"
+#include "storage/file_lock.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -180,6 +181,36 @@ static int32_t probed(struct file_job *job, int32_t result)
     return STEP_OVER;
 }
 
+/* A second name, before the first one is another file's. Where files have only one, the old one
+ * goes. */
+static void unlink_kept(struct file_job *job, struct io_uring_sqe *sqe)
+{
+    io_uring_prep_unlinkat(sqe, job->jobs->root, job->kept, 0);
+}
+
+static void link_kept(struct file_job *job, struct io_uring_sqe *sqe)
+{
+    io_uring_prep_linkat(sqe, job->jobs->root, job->to, job->jobs->root, job->kept, 0);
+}
+
+/* Nobody else may have it. Of what it holds, the first block is all that is to be written. */
+static void open_retired(struct file_job *job, struct io_uring_sqe *sqe)
+{
+    io_uring_prep_openat(sqe, job->jobs->root, job->from,
+                         O_WRONLY | O_CLOEXEC | (job->jobs->direct ? O_DIRECT : 0), 0);
+}
+
+static int32_t retired_opened(struct file_job *job, int32_t result)
+{
+    if (result < 0)
+        return result;
+    job->fd = result;
+    int error = file_lock_seize(result, job->size);
+    job->size = MEDIUM_BLOCK_BYTES;
+    job->created = error == 0;
+    return error;
+}
+
 static void rename_to(struct file_job *job, struct io_uring_sqe *sqe)
 {
     io_uring_prep_renameat(sqe, job->jobs->root, job->from, job->jobs->root, job->to,
@@ -216,7 +247,8 @@ static void close_home(struct file_job *job, struct io_uring_sqe *sqe)
     io_uring_prep_close(sqe, job->home_fd);
 }
 
-/* In tidying up there is nothing left to undo: the first error is the one that counts. */
+/* In tidying up there is nothing left to undo: the first error is the one that counts. And some
+ * steps need not succeed. */
 static int32_t tidied(struct file_job *job, int32_t result)
 {
     (void)job;
@@ -235,6 +267,9 @@ enum step {
     FILL,
     SYNC_FILE,
     PROBE,
+    UNLINK_KEPT,
+    LINK_KEPT,
+    OPEN_RETIRED,
     RENAME,
     UNLINK,
     SYNC_HOME,
@@ -260,6 +295,9 @@ static const struct {
     [FILL] = {wants_filling, fill, filled},
     [SYNC_FILE] = {NULL, sync_file, NULL},
     [PROBE] = {NULL, probe_target, probed},
+    [UNLINK_KEPT] = {NULL, unlink_kept, tidied},
+    [LINK_KEPT] = {NULL, link_kept, tidied},
+    [OPEN_RETIRED] = {NULL, open_retired, retired_opened},
     [RENAME] = {NULL, rename_to, NULL},
     [UNLINK] = {NULL, remove_from, NULL},
     [SYNC_HOME] = {NULL, sync_home, NULL},
@@ -277,6 +315,8 @@ static const enum step programs[][13] = {
     [FILE_BEGIN_REWRITE] = {MAKE_HOME, SYNC_ROOT, OPEN_HOME, CLEAR, CREATE, RESERVE, FILL,
                             SYNC_FILE, TIDYING},
     [FILE_REPLACE] = {OPEN_HOME, PROBE, RENAME, SYNC_HOME, TIDYING},
+    [FILE_RETIRE] = {OPEN_HOME, PROBE, UNLINK_KEPT, LINK_KEPT, RENAME, SYNC_HOME, TIDYING},
+    [FILE_RECYCLE] = {OPEN_HOME, OPEN_RETIRED, FILL, SYNC_FILE, RENAME, SYNC_HOME, TIDYING},
     [FILE_PUBLISH] = {MAKE_HOME, SYNC_ROOT, OPEN_HOME, CLEAR, CREATE, FILL, SYNC_FILE, RENAME,
                       SYNC_HOME, TIDYING},
     [FILE_REMOVE] = {OPEN_HOME, UNLINK, SYNC_HOME, TIDYING},
@@ -302,12 +342,26 @@ static bool job_submit(struct file_job *job)
     return false;
 }
 
+/* The path of what a change begins with: the object itself, or what becomes it. */
+static void path_from(const struct request *request, char out[FILE_PATH_BYTES])
+{
+    static const enum medium_kind sources[] = {
+        [FILE_ADOPT] = MEDIUM_SPARE,    [FILE_REPLACE] = MEDIUM_REWRITE,
+        [FILE_RETIRE] = MEDIUM_REWRITE, [FILE_RECYCLE] = MEDIUM_RETIRED,
+        [FILE_REMOVE] = MEDIUM_STORE, /* none, as of the others */
+    };
+    struct medium_name source = {.kind = sources[request->change], .shard = request->name.shard};
+    if (request->change == FILE_PUBLISH)
+        file_name_temporary(request->name, out);
+    else
+        file_name_path(source.kind == MEDIUM_STORE ? request->name : source, out);
+}
+
 static void job_begin(struct file_job *job, struct file_jobs *jobs, struct medium_op *op)
 {
     const struct request *request = request_of(op);
     struct medium_name name = request->name;
-    struct medium_name spare = {.kind = MEDIUM_SPARE, .shard = name.shard};
-    struct medium_name rewrite = {.kind = MEDIUM_REWRITE, .shard = name.shard};
+    struct medium_name retired = {.kind = MEDIUM_RETIRED, .shard = name.shard};
     *job = (struct file_job){
         .op = op,
         .jobs = jobs,
@@ -320,19 +374,18 @@ static void job_begin(struct file_job *job, struct file_jobs *jobs, struct mediu
     };
     file_name_home(name, job->home);
     file_name_path(name, job->to);
-    if (job->change == FILE_PUBLISH)
-        file_name_temporary(name, job->from);
-    else
-        file_name_path(job->change == FILE_ADOPT     ? spare
-                       : job->change == FILE_REPLACE ? rewrite
-                                                     : name,
-                       job->from);
+    file_name_path(job->change == FILE_RETIRE ? retired : name, job->kept);
+    path_from(request, job->from);
 }
 
 static bool jobs_touch_same(const struct file_job *a, const struct file_job *b)
 {
-    return strcmp(a->from, b->from) == 0 || strcmp(a->from, b->to) == 0 ||
-           strcmp(a->to, b->from) == 0 || strcmp(a->to, b->to) == 0;
+    const char *const ours[] = {a->from, a->to, a->kept}, *const theirs[] = {b->from, b->to,
+                                                                             b->kept};
+    for (int i = 0; i < 9; i++)
+        if (strcmp(ours[i / 3], theirs[i % 3]) == 0)
+            return true;
+    return false;
 }
 
 /* Starts waiting changes, in order, as far as there are free places and no conflicts. */

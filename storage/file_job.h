@@ -1,5 +1,5 @@
 /* Changes to a store's files that take several steps: prepare, adopt, begin a rewrite,
- * replace, publish, remove.
+ * replace, retire, recycle, publish, remove.
  *
  * Each is a short program of single io_uring operations, run one after the other, so that no system
  * call blocks the shard. A change that fails undoes what it had begun. A few run at once; the
@@ -19,6 +19,8 @@ enum file_change {
     FILE_ADOPT,
     FILE_BEGIN_REWRITE,
     FILE_REPLACE,
+    FILE_RETIRE, /* replace, and the old file is the retired one */
+    FILE_RECYCLE,
     FILE_PUBLISH,
     FILE_REMOVE,
 };
@@ -30,12 +32,13 @@ struct file_job {
     enum file_change change;
     uint32_t shard;
     unsigned step;         /* in the change's program */
-    const uint8_t *bytes;  /* publish */
-    uint64_t size, filled; /* bytes of the new file, and how many of them it has */
+    const uint8_t *bytes;  /* publish, recycle */
+    uint64_t size, filled; /* bytes to be written, and how many of them were */
     int fd, home_fd;       /* the new file and its directory; -1: not open */
     bool created;          /* `from` is ours to remove on failure */
     int32_t result;        /* 0 or the first error */
     char home[FILE_PATH_BYTES], from[FILE_PATH_BYTES], to[FILE_PATH_BYTES];
+    char kept[FILE_PATH_BYTES]; /* where the file that was at `to` goes; else as `to` */
 };
 
 struct file_jobs {
@@ -58,9 +61,10 @@ enum status file_jobs_init(struct file_jobs *jobs, struct ring *ring, int root,
 /* Nothing may be under way. */
 void file_jobs_deinit(struct file_jobs *jobs);
 
-/* Starts a change or queues it. `name`: of the spare (prepare), the new segment (adopt), the
- * rewrite (begin), the segment (replace), the object (publish, remove). `bytes` and `size` are
- * those of the new file where there is one; `bytes` is NULL for a spare. */
+/* Starts a change or queues it. `name`: of the spare (prepare, recycle), the new segment (adopt),
+ * the rewrite (begin), the segment (replace, retire), the object (publish, remove). `bytes` and
+ * `size` are those of the new file where there is one; `bytes` is NULL for a spare, and one block
+ * for a recycled one. */
 void file_jobs_start(struct file_jobs *jobs, enum file_change change, struct medium_name name,
                      const void *bytes, uint64_t size, struct medium_op *op);
 

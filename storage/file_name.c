@@ -21,6 +21,9 @@ static void leaf(struct medium_name name, char out[FILE_PATH_BYTES])
     case MEDIUM_REWRITE:
         size = snprintf(out, FILE_PATH_BYTES, "rewrite.tmp");
         break;
+    case MEDIUM_RETIRED:
+        size = snprintf(out, FILE_PATH_BYTES, "retired.tmp");
+        break;
     case MEDIUM_SEGMENT:
     case MEDIUM_HINT:
         size = snprintf(out, FILE_PATH_BYTES, "%08" PRIu32 "%s", name.number,
@@ -92,7 +95,7 @@ bool file_name_parse(const char *text, struct medium_name in, struct medium_name
 {
     static const enum medium_kind in_store[] = {MEDIUM_STORE};
     static const enum medium_kind in_shard[] = {MEDIUM_SEGMENT, MEDIUM_HINT, MEDIUM_SPARE,
-                                                MEDIUM_REWRITE};
+                                                MEDIUM_REWRITE, MEDIUM_RETIRED};
     const enum medium_kind *kinds = in.kind == MEDIUM_STORE ? in_store : in_shard;
     size_t count = in.kind == MEDIUM_STORE ? sizeof in_store / sizeof *in_store
                                            : sizeof in_shard / sizeof *in_shard;

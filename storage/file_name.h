@@ -1,5 +1,5 @@
 /* What objects are called in a directory, and back: STORE, shard-03/00000007.seg, .idx,
- * spare.tmp, rewrite.tmp.
+ * spare.tmp, rewrite.tmp, retired.tmp.
  *
  * Parsing is strict: a name that is not exactly what would be written is somebody else's file. */
 #ifndef STORAGE_FILE_NAME_H

@@ -48,7 +48,7 @@ static void visit(void *context, struct medium_name name, uint64_t bytes)
                       "log %" PRIu32 ", %s %08" PRIu32
                       ": its format is newer than %u, the newest that this program knows",
                       name.shard, segment ? "segment" : "the hint of segment", name.number,
-                      segment ? STORE_FORMAT_COMPACT : STORE_FORMAT);
+                      segment ? STORE_FORMAT_BLANK : STORE_FORMAT);
 }
 
 enum status formats_check(struct medium *medium, const uint8_t store[16], struct fault *fault)

@@ -13,7 +13,8 @@
 #include <stdint.h>
 
 #define STORE_FORMAT 1u         /* of everything on disk but: */
-#define STORE_FORMAT_COMPACT 2u /* a compacted segment. Anything newer is refused */
+#define STORE_FORMAT_COMPACT 2u /* a compacted segment, */
+#define STORE_FORMAT_BLANK 3u   /* a recycled one, not begun. Anything newer is refused */
 #define STORE_IDENTITY_BYTES 64u
 
 struct identity {

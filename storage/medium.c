@@ -62,10 +62,17 @@ int64_t medium_begin_rewrite_wait(struct medium *m, uint32_t shard, uint64_t byt
     return waiting_end(m, &waiting);
 }
 
-int64_t medium_replace_wait(struct medium *m, uint32_t shard, uint32_t number)
+int64_t medium_replace_wait(struct medium *m, uint32_t shard, uint32_t number, bool retire)
 {
     struct waiting waiting = {.op.done = waiting_done};
-    m->calls->replace(m, shard, number, &waiting.op);
+    m->calls->replace(m, shard, number, retire, &waiting.op);
+    return waiting_end(m, &waiting);
+}
+
+int64_t medium_recycle_wait(struct medium *m, uint32_t shard, const void *block, uint64_t bytes)
+{
+    struct waiting waiting = {.op.done = waiting_done};
+    m->calls->recycle(m, shard, block, bytes, &waiting.op);
     return waiting_end(m, &waiting);
 }
 

@@ -31,6 +31,8 @@ enum medium_kind {
     MEDIUM_SPARE,   /* a segment prepared ahead of need; number 0; becomes a segment by medium_adopt
                      */
     MEDIUM_REWRITE, /* a segment's new form being written; number 0; takes its place by replace */
+    MEDIUM_RETIRED, /* what a segment was before it was replaced; number 0; becomes the spare by
+                       recycle */
 };
 
 struct medium_name {
@@ -91,8 +93,16 @@ struct medium_calls {
                           struct medium_op *op);
     /* The shard's rewrite takes the place of segment `number`, atomically and durably; objects open
      * on the old one stay readable until closed. What was written to the rewrite is durable
-     * already. -ENOENT: there is none, or no such segment. */
-    void (*replace)(struct medium *medium, uint32_t shard, uint32_t number, struct medium_op *op);
+     * already. `retire`: the old one becomes the shard's retired object, in place of another, if
+     * the medium can do that; only when this has succeeded may it be recycled. -ENOENT: there is no
+     * rewrite, or no such segment. */
+    void (*replace)(struct medium *medium, uint32_t shard, uint32_t number, bool retire,
+                    struct medium_op *op);
+    /* Makes the shard's retired object its spare, durably: with `block` as its first one, and all
+     * else as it is. -ENOENT: there is none; -EBUSY: somebody has it open; -EINVAL: it does not
+     * have `bytes`. Any other failure may leave neither. */
+    void (*recycle)(struct medium *medium, uint32_t shard, const void *block, uint64_t bytes,
+                    struct medium_op *op);
     /* Creates or atomically replaces a whole object (STORE, HINT): readers see the old or the new.
      */
     void (*publish)(struct medium *medium, struct medium_name name, const void *bytes,
@@ -131,7 +141,8 @@ int64_t medium_sync_wait(struct medium *m, struct medium_object *object);
 int64_t medium_prepare_wait(struct medium *m, uint32_t shard, uint64_t bytes);
 int64_t medium_adopt_wait(struct medium *m, uint32_t shard, uint32_t number);
 int64_t medium_begin_rewrite_wait(struct medium *m, uint32_t shard, uint64_t bytes);
-int64_t medium_replace_wait(struct medium *m, uint32_t shard, uint32_t number);
+int64_t medium_replace_wait(struct medium *m, uint32_t shard, uint32_t number, bool retire);
+int64_t medium_recycle_wait(struct medium *m, uint32_t shard, const void *block, uint64_t bytes);
 int64_t medium_publish_wait(struct medium *m, struct medium_name name, const void *bytes,
                             uint32_t size);
 int64_t medium_remove_wait(struct medium *m, struct medium_name name);

@@ -3,13 +3,13 @@
 #include "base/invariant.h"
 #include "storage/file_directory.h"
 #include "storage/file_job.h"
+#include "storage/file_lock.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
@@ -223,12 +223,20 @@ static void file_begin_rewrite(struct medium *medium, uint32_t shard, uint64_t b
     file_jobs_start(&file_of(medium)->jobs, FILE_BEGIN_REWRITE, name, NULL, bytes, op);
 }
 
-static void file_replace(struct medium *medium, uint32_t shard, uint32_t number,
+static void file_replace(struct medium *medium, uint32_t shard, uint32_t number, bool retire,
                          struct medium_op *op)
 {
     INVARIANT(number > 0);
     struct medium_name name = {.kind = MEDIUM_SEGMENT, .shard = shard, .number = number};
-    file_jobs_start(&file_of(medium)->jobs, FILE_REPLACE, name, NULL, 0, op);
+    enum file_change change = retire ? FILE_RETIRE : FILE_REPLACE;
+    file_jobs_start(&file_of(medium)->jobs, change, name, NULL, 0, op);
+}
+
+static void file_recycle(struct medium *medium, uint32_t shard, const void *block, uint64_t bytes,
+                         struct medium_op *op)
+{
+    struct medium_name name = {.kind = MEDIUM_SPARE, .shard = shard};
+    file_jobs_start(&file_of(medium)->jobs, FILE_RECYCLE, name, block, bytes, op);
 }
 
 static void file_publish(struct medium *medium, struct medium_name name, const void *bytes,
@@ -256,9 +264,10 @@ static enum status file_open(struct medium *medium, struct medium_name name,
         return status_from_errno(errno);
     if (!S_ISREG(about.st_mode)) /* a pipe would keep us waiting */
         return STATUS_CORRUPT;
-    int fd = openat(file->root, path, O_RDONLY | O_CLOEXEC);
+    int fd = name.kind == MEDIUM_SEGMENT ? file_lock_open(file->root, path)
+                                         : openat(file->root, path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return status_from_errno(errno);
+        return status_from_errno(name.kind == MEDIUM_SEGMENT ? -fd : errno);
     struct medium_object *opened = calloc(1, sizeof *opened);
     if (!opened || fstat(fd, &about) < 0) {
         free(opened);
@@ -316,47 +325,19 @@ static enum status file_list(struct medium *medium,
     return file_directory_list(file->root, file->directory, visit, context, fault);
 }
 
-/* Who holds the lock, as far as its file tells; 0: unknown. */
-static long lock_holder(int lock)
-{
-    char text[32] = {0};
-    ssize_t size = pread(lock, text, sizeof text - 1, 0);
-    return size > 0 ? strtol(text, NULL, 10) : 0;
-}
-
-static enum status lock_failed(const struct medium_file *file, int lock, struct fault *fault)
-{
-    if (errno != EWOULDBLOCK)
-        return fault_set(fault, status_from_errno(errno), "cannot lock %s/lock: %s",
-                         file->directory, strerror(errno));
-    long holder = lock_holder(lock);
-    if (holder > 0)
-        return fault_set(fault, STATUS_BUSY, "%s is in use by process %ld", file->directory,
-                         holder);
-    return fault_set(fault, STATUS_BUSY, "%s is in use by another process", file->directory);
-}
-
-/* Readers need no lock: nothing that is published ever changes under them, and that the directory
- * can be read was seen when it was opened. */
+/* Readers need no more than the locks on what they read: nothing that is published ever changes
+ * under them, and that the directory can be read was seen when it was opened. */
 static enum status file_fence(struct medium *medium, bool read_only, struct fault *fault)
 {
     struct medium_file *file = file_of(medium);
     INVARIANT(file->lock < 0);
     if (read_only)
         return STATUS_OK;
-    int lock = faccessat(file->root, ".", W_OK | X_OK, AT_EACCESS) < 0
-                   ? -1
-                   : openat(file->root, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (lock < 0)
-        return fault_set(fault, status_from_errno(errno), "cannot write to %s: %s", file->directory,
-                         strerror(errno));
-    enum status status =
-        flock(lock, LOCK_EX | LOCK_NB) < 0 ? lock_failed(file, lock, fault) : STATUS_OK;
-    if (status == STATUS_OK && (ftruncate(lock, 0) < 0 || dprintf(lock, "%d\n", getpid()) < 0))
-        status = fault_set(fault, status_from_errno(errno), "cannot write to %s/lock: %s",
-                           file->directory, strerror(errno));
-    if (status == STATUS_OK)
-        status = file_directory_sweep(file->root, file->directory, fault);
+    int lock;
+    enum status status = file_lock_store(file->root, file->directory, &lock, fault);
+    if (status != STATUS_OK)
+        return status;
+    status = file_directory_sweep(file->root, file->directory, fault);
     /* A process that was killed leaves writes in the cache that were never synced. They must not be
      * believed and vouched for, and then be lost with the power. */
     if (status == STATUS_OK && syncfs(file->root) < 0)
@@ -413,6 +394,7 @@ static const struct medium_calls file_calls = {
     .adopt = file_adopt,
     .begin_rewrite = file_begin_rewrite,
     .replace = file_replace,
+    .recycle = file_recycle,
     .publish = file_publish,
     .remove = file_remove,
     .poll = file_poll,

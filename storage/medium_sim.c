@@ -181,7 +181,7 @@ static void sim_begin_rewrite(struct medium *medium, uint32_t shard, uint64_t by
                                        .size = bytes});
 }
 
-static void sim_replace(struct medium *medium, uint32_t shard, uint32_t number,
+static void sim_replace(struct medium *medium, uint32_t shard, uint32_t number, bool retire,
                         struct medium_op *op)
 {
     INVARIANT(number > 0);
@@ -189,8 +189,21 @@ static void sim_replace(struct medium *medium, uint32_t shard, uint32_t number,
         disk_of(medium),
         &(struct sim_event){.owner = medium,
                             .op = op,
-                            .action = SIM_REPLACE,
+                            .action = retire ? SIM_RETIRE : SIM_REPLACE,
                             .name = {.kind = MEDIUM_SEGMENT, .shard = shard, .number = number}});
+}
+
+static void sim_recycle(struct medium *medium, uint32_t shard, const void *block, uint64_t bytes,
+                        struct medium_op *op)
+{
+    sim_disk_start(disk_of(medium),
+                   &(struct sim_event){.owner = medium,
+                                       .op = op,
+                                       .action = SIM_RECYCLE,
+                                       .name = {.kind = MEDIUM_SPARE, .shard = shard},
+                                       .from = block,
+                                       .size = MEDIUM_BLOCK_BYTES,
+                                       .file_bytes = bytes});
 }
 
 static void sim_publish(struct medium *medium, struct medium_name name, const void *bytes,
@@ -254,6 +267,7 @@ static const struct medium_calls sim_calls = {
     .adopt = sim_adopt,
     .begin_rewrite = sim_begin_rewrite,
     .replace = sim_replace,
+    .recycle = sim_recycle,
     .publish = sim_publish,
     .remove = sim_remove,
     .poll = sim_poll,

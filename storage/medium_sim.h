@@ -13,7 +13,8 @@
  *
  * A read sees what was completed, and of writes under way nothing or any sectors. A failed change
  * of the directory has happened or not; a prepare cut short leaves the old spare, none, or one that
- * is too short, all zeroes or full of a removed segment's bytes. */
+ * is too short, all zeroes or full of a removed segment's bytes; a recycling cut short any part of
+ * its block. */
 #ifndef STORAGE_MEDIUM_SIM_H
 #define STORAGE_MEDIUM_SIM_H
 

@@ -25,14 +25,15 @@ struct inventory {
     struct recovered *logs;
     uint32_t count;
     bool failed;
-    bool rewrites[STORE_SHARDS_MAX]; /* begun and not ended */
+    bool leftovers[STORE_SHARDS_MAX]; /* a rewrite, or a retired segment */
 };
 
 static void visit(void *context, struct medium_name name, uint64_t bytes)
 {
     struct inventory *inventory = context;
-    if (name.kind == MEDIUM_REWRITE && name.shard < STORE_SHARDS_MAX)
-        inventory->rewrites[name.shard] = true;
+    if ((name.kind == MEDIUM_REWRITE || name.kind == MEDIUM_RETIRED) &&
+        name.shard < STORE_SHARDS_MAX)
+        inventory->leftovers[name.shard] = true;
     if (name.kind != MEDIUM_SEGMENT || name.shard >= STORE_SHARDS_MAX)
         return;
     struct recovered *log = &inventory->logs[name.shard];
@@ -359,6 +360,13 @@ static enum status recover_log(struct recover *recover, uint32_t shard, struct r
     return status;
 }
 
+/* One run's only: which segment was on its way to which end, nobody knows any more. */
+static void remove_leftovers(struct recover *recover, uint32_t shard)
+{
+    (void)medium_remove_wait(recover->medium, examine_name(MEDIUM_REWRITE, shard, 0));
+    (void)medium_remove_wait(recover->medium, examine_name(MEDIUM_RETIRED, shard, 0));
+}
+
 enum status recover_logs(struct recover *recover, struct recovered *logs, uint32_t *count,
                          struct fault *fault)
 {
@@ -369,8 +377,8 @@ enum status recover_logs(struct recover *recover, struct recovered *logs, uint32
     if (status != STATUS_OK)
         return status;
     for (uint32_t shard = 0; shard < STORE_SHARDS_MAX && recover->repair; shard++)
-        if (inventory.rewrites[shard])
-            (void)medium_remove_wait(recover->medium, examine_name(MEDIUM_REWRITE, shard, 0));
+        if (inventory.leftovers[shard])
+            remove_leftovers(recover, shard);
     recover->window = malloc(SCAN_WINDOW_BYTES);
     status = link_names_init(&recover->names);
     if (status != STATUS_OK || !recover->window) {

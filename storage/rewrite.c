@@ -166,9 +166,11 @@ static void open_object(struct rewrite *rewrite)
 
 static void replace(struct rewrite *rewrite)
 {
-    started(rewrite, REWRITE_OVER);
+    started(rewrite, REWRITE_REPLACED);
+    if (rewrite->spare)
+        spare_retiring(rewrite->spare);
     rewrite->medium->calls->replace(rewrite->medium, rewrite->name.shard, rewrite->name.number,
-                                    &rewrite->op);
+                                    rewrite->spare != NULL, &rewrite->op);
 }
 
 static void take_step(struct rewrite *rewrite)
@@ -205,6 +207,11 @@ static void take_step(struct rewrite *rewrite)
     case REWRITE_REPLACE:
         replace(rewrite);
         break;
+    case REWRITE_REPLACED:
+        if (rewrite->spare)
+            spare_has_retired(rewrite->spare);
+        rewrite->step = REWRITE_OVER;
+        break;
     case REWRITE_OVER:
         break;
     }
@@ -224,13 +231,15 @@ bool rewrite_turn(struct rewrite *rewrite)
 }
 
 void rewrite_begin(struct rewrite *rewrite, struct medium *medium, struct medium_name name,
-                   const struct contents *source, const struct plan *plan, uint32_t record_seed)
+                   const struct contents *source, const struct plan *plan, uint32_t record_seed,
+                   struct spare *spare)
 {
     *rewrite = (struct rewrite){
         .medium = medium,
         .name = name,
         .source = source,
         .plan = plan,
+        .spare = spare,
         .record_seed = record_seed,
         .out_offset = plan->header.records,
         .in = malloc(REWRITE_PIECE_BYTES),

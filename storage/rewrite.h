@@ -5,6 +5,7 @@
 
 #include "storage/contents.h"
 #include "storage/plan.h"
+#include "storage/spare.h"
 
 #define REWRITE_PIECE_BYTES (1u << 20) /* of one read or write */
 
@@ -18,6 +19,7 @@ enum rewrite_step {
     REWRITE_LAST,
     REWRITE_FIRST,
     REWRITE_REPLACE,
+    REWRITE_REPLACED,
     REWRITE_OVER,
 };
 
@@ -29,6 +31,7 @@ struct rewrite {
     struct medium *medium;
     const struct contents *source;
     const struct plan *plan;
+    struct spare *spare; /* may recycle the old form; NULL: nobody */
     uint32_t record_seed;
     struct medium_name name;
     struct medium_object *object; /* the new form */
@@ -41,9 +44,11 @@ struct rewrite {
     bool under_way, reading;
 };
 
-/* All of it outlives the rewrite. `source` is what the pieces are read from. */
+/* All of it outlives the rewrite. `source` is what the pieces are read from; `spare` may recycle
+ * what is replaced (NULL: it goes). */
 void rewrite_begin(struct rewrite *rewrite, struct medium *medium, struct medium_name name,
-                   const struct contents *source, const struct plan *plan, uint32_t record_seed);
+                   const struct contents *source, const struct plan *plan, uint32_t record_seed,
+                   struct spare *spare);
 /* Does one thing more; true when it is over. */
 bool rewrite_turn(struct rewrite *rewrite);
 /* Closes and frees; nothing may be under way. Zeroed memory is allowed. */

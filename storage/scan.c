@@ -122,18 +122,38 @@ static uint64_t search_end(const struct scan *scan, uint64_t offset)
     return offset + SEARCH_AFTER_CLOSE;
 }
 
+static bool is_of_this_life(const struct scan *scan, const uint8_t *block)
+{
+    struct batch_header header;
+    memcpy(&header, block, sizeof(header));
+    return header.epoch == scan->epoch;
+}
+
+/* A batch of the segment that the object was before: it was recycled. */
+static bool is_of_former_life(const struct scan *scan, const uint8_t *block, uint64_t offset)
+{
+    struct batch_place place = place_at(scan, offset);
+    struct batch_header header;
+    memcpy(&header, block, sizeof(header));
+    place.epoch = header.epoch;
+    place.segment = header.segment;
+    return header.segment != scan->name.number && batch_header_check(block, &place, &header);
+}
+
 /* The next batch behind `offset`, where none is; the segment's size when there is none. */
 static uint64_t search(struct scan *scan, uint64_t offset, struct batch_header *header)
 {
     uint64_t end = search_end(scan, offset);
-    bool leftovers = false;
+    bool any = false, ours = false, recycled = false;
     for (; offset < end; offset += MEDIUM_BLOCK_BYTES) {
         if (header_at(scan, offset, header))
             return offset;
         const uint8_t *block = window_at(scan, offset, MEDIUM_BLOCK_BYTES);
-        leftovers = leftovers || !block || !is_zero(block, MEDIUM_BLOCK_BYTES);
+        any = any || !is_zero(block, MEDIUM_BLOCK_BYTES);
+        ours = ours || is_of_this_life(scan, block);
+        recycled = recycled || is_of_former_life(scan, block, offset);
     }
-    scan->leftovers = leftovers;
+    scan->leftovers = recycled ? ours : any;
     return scan->bytes;
 }
 
@@ -220,7 +240,7 @@ static bool epoch_of_first_batch(struct scan *scan)
     return header_at(scan, SEGMENT_FIRST_BATCH, &header);
 }
 
-static bool is_blank(struct scan *scan)
+static bool is_all_zero(struct scan *scan)
 {
     for (uint64_t offset = 0; offset < scan->bytes; offset += MEDIUM_BLOCK_BYTES)
         if (!is_zero(window_at(scan, offset, MEDIUM_BLOCK_BYTES), MEDIUM_BLOCK_BYTES))
@@ -250,7 +270,8 @@ enum status scan_segment(struct scan *scan)
         scan->check = SEGMENT_BAD;
     }
     bool known = scan->check == SEGMENT_GOOD || epoch_of_first_batch(scan);
-    if (scan->check == SEGMENT_UNBORN && (known || !is_blank(scan)))
+    if ((scan->check == SEGMENT_BLANK && known) ||
+        (scan->check == SEGMENT_UNBORN && (known || !is_all_zero(scan))))
         scan->check = SEGMENT_BAD;
     hint_init(&scan->hint, scan->store, scan->name.shard, scan->name.number, scan->epoch);
     return known ? scan_batches(scan) : STATUS_OK;

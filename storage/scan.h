@@ -41,12 +41,12 @@ struct scan {
     enum segment_check check; /* of the header block; COMPACT: there are no batches, but: */
     struct hint_header own;   /* what a compacted segment says itself */
     uint32_t bad;             /* of its records */
-    uint64_t epoch; /* known unless the check is UNBORN, or BAD and there are no batches */
+    uint64_t epoch; /* known unless the check is UNBORN or BLANK, or BAD without any batch */
     uint64_t bytes;
     struct scan_batch *batches;
     uint32_t count, capacity;
     struct hint hint;    /* of all batches found */
-    bool leftovers;      /* bytes that are not zero behind the last batch */
+    bool leftovers;      /* bytes that are not zero behind the last batch, nor of a former life */
     bool cut;            /* the segment ends within a block or a batch, as none is made */
     uint32_t unreadable; /* blocks */
 

@@ -31,12 +31,24 @@ struct segment_header segment_header_make(const uint8_t store[16], struct medium
     return header;
 }
 
+static void seal(uint8_t block[MEDIUM_BLOCK_BYTES], const struct segment_header *header)
+{
+    memset(block, 0, MEDIUM_BLOCK_BYTES);
+    memcpy(block, header, sizeof(*header));
+}
+
+void segment_blank_seal(uint8_t block[MEDIUM_BLOCK_BYTES], const uint8_t store[16],
+                        struct medium_name name)
+{
+    const struct segment_header header = segment_header_make(store, name, 0, STORE_FORMAT_BLANK);
+    seal(block, &header);
+}
+
 void segment_header_seal(uint8_t block[MEDIUM_BLOCK_BYTES], const uint8_t store[16],
                          struct medium_name name, uint64_t epoch)
 {
     const struct segment_header header = segment_header_make(store, name, epoch, STORE_FORMAT);
-    memset(block, 0, MEDIUM_BLOCK_BYTES);
-    memcpy(block, &header, sizeof(header));
+    seal(block, &header);
 }
 
 static bool is_zero(const uint8_t *bytes, size_t size)
@@ -56,8 +68,10 @@ enum segment_check segment_header_check(const uint8_t block[MEDIUM_BLOCK_BYTES],
         header.crc != checksum(&header) || memcmp(header.store, store, 16) != 0 ||
         header.shard != name.shard || header.number != name.number)
         return SEGMENT_BAD;
-    if (header.format > STORE_FORMAT_COMPACT)
+    if (header.format > STORE_FORMAT_BLANK)
         return SEGMENT_NEWER;
+    if (header.format == STORE_FORMAT_BLANK)
+        return SEGMENT_BLANK;
     *epoch = header.epoch;
     return header.format == STORE_FORMAT_COMPACT ? SEGMENT_COMPACT : SEGMENT_GOOD;
 }

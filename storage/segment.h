@@ -2,7 +2,9 @@
  *
  * The header block is durable before the first batch is written. The epoch is drawn anew for every
  * segment and seeds the checksums of its batches: bytes that an earlier life left in the same place
- * never validate. An open segment is shared by the batches written to it and closed by the last. */
+ * never validate. So a dead segment's object may become another segment; until that is begun, a
+ * blank header tells what is left in it from damage. An open segment is shared by the batches
+ * written to it and closed by the last. */
 #ifndef STORAGE_SEGMENT_H
 #define STORAGE_SEGMENT_H
 
@@ -27,7 +29,10 @@ static_assert(sizeof(struct segment_header) == 48, "the segment header on disk")
 /* The header alone, of a segment or of a compacted one. */
 struct segment_header segment_header_make(const uint8_t store[16], struct medium_name name,
                                           uint64_t epoch, uint32_t format);
-/* Fills a whole block. */
+/* Fills a whole block: `name` is begun, or (blank) is made of a dead segment's object and is not.
+ */
+void segment_blank_seal(uint8_t block[MEDIUM_BLOCK_BYTES], const uint8_t store[16],
+                        struct medium_name name);
 void segment_header_seal(uint8_t block[MEDIUM_BLOCK_BYTES], const uint8_t store[16],
                          struct medium_name name, uint64_t epoch);
 
@@ -35,6 +40,7 @@ enum segment_check {
     SEGMENT_GOOD,
     SEGMENT_COMPACT, /* good, of a compacted one (compact.h) */
     SEGMENT_UNBORN,  /* all zero: prepared, never begun */
+    SEGMENT_BLANK,   /* recycled, never begun: what follows is of a former life */
     SEGMENT_BAD,     /* anything else, another store's too */
     SEGMENT_NEWER,   /* good, of a newer format */
 };

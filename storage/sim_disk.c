@@ -57,7 +57,7 @@ void sim_disk_release(struct sim_disk *disk, struct sim_file *file)
         return;
     disk->used_bytes -= file->bytes;
     struct sim_file *forgotten = file;
-    if (file->name.kind == MEDIUM_SEGMENT) {
+    if (file->name.kind == MEDIUM_SEGMENT || file->name.kind == MEDIUM_RETIRED) {
         forgotten = disk->stale;
         disk->stale = file;
     }
@@ -186,6 +186,14 @@ static void tear_prepare(struct sim_disk *disk, const struct sim_event *event)
     enter(disk, file);
 }
 
+/* Gives a file that is in the directory another name, which nobody has. */
+static void give_name(struct sim_disk *disk, struct sim_file *file, struct medium_name name)
+{
+    leave(disk, file->name);
+    file->name = name;
+    enter(disk, file);
+}
+
 static int64_t settle_adopt(struct sim_disk *disk, const struct sim_event *event)
 {
     struct medium_name spare = {.kind = MEDIUM_SPARE, .shard = event->name.shard};
@@ -193,10 +201,13 @@ static int64_t settle_adopt(struct sim_disk *disk, const struct sim_event *event
         return -ENOENT;
     if (sim_disk_find(disk, event->name))
         return -EEXIST;
-    struct sim_file *file = leave(disk, spare);
-    file->name = event->name;
-    enter(disk, file);
+    give_name(disk, sim_disk_find(disk, spare), event->name);
     return 0;
+}
+
+static struct medium_name retired_of(const struct sim_event *event)
+{
+    return (struct medium_name){.kind = MEDIUM_RETIRED, .shard = event->name.shard};
 }
 
 static int64_t settle_replace(struct sim_disk *disk, const struct sim_event *event)
@@ -204,11 +215,47 @@ static int64_t settle_replace(struct sim_disk *disk, const struct sim_event *eve
     struct medium_name rewrite = {.kind = MEDIUM_REWRITE, .shard = event->name.shard};
     if (!sim_disk_find(disk, rewrite) || !sim_disk_find(disk, event->name))
         return -ENOENT;
-    struct sim_file *file = leave(disk, rewrite);
+    if (event->action == SIM_RETIRE) {
+        discard(disk, retired_of(event));
+        give_name(disk, sim_disk_find(disk, event->name), retired_of(event));
+    }
     discard(disk, event->name);
-    file->name = event->name;
-    enter(disk, file);
+    give_name(disk, sim_disk_find(disk, rewrite), event->name);
     return 0;
+}
+
+/* The file that can be recycled; NULL: `error` says why there is none. */
+static struct sim_file *recyclable(const struct sim_disk *disk, const struct sim_event *event,
+                                   int64_t *error)
+{
+    struct sim_file *file = sim_disk_find(disk, retired_of(event));
+    *error = !file ? -ENOENT : file->users > 1 ? -EBUSY : -EINVAL;
+    return *error == -EINVAL && file->bytes == event->file_bytes ? file : NULL;
+}
+
+static int64_t settle_recycle(struct sim_disk *disk, const struct sim_event *event)
+{
+    int64_t error;
+    struct sim_file *file = recyclable(disk, event, &error);
+    if (!file)
+        return error;
+    sim_file_write(file, event->from, (uint32_t)event->size, 0);
+    discard(disk, event->name);
+    give_name(disk, file, event->name);
+    return 0;
+}
+
+/* Any part of the block, and only when it is all there the name. */
+static void tear_recycle(struct sim_disk *disk, const struct sim_event *event)
+{
+    int64_t error;
+    struct sim_event write = *event;
+    write.file = recyclable(disk, event, &error);
+    if (!write.file || coin(disk))
+        return;
+    tear_write(disk, &write);
+    if (coin(disk))
+        settle_recycle(disk, event);
 }
 
 static int64_t settle_publish(struct sim_disk *disk, const struct sim_event *event)
@@ -239,6 +286,7 @@ static const struct {
     [SIM_READ] = {settle_read, tear_nothing},      [SIM_SYNC] = {settle_sync, tear_nothing},
     [SIM_WRITE] = {settle_write, tear_write},      [SIM_PREPARE] = {settle_prepare, tear_prepare},
     [SIM_ADOPT] = {settle_adopt, tear_change},     [SIM_REPLACE] = {settle_replace, tear_change},
+    [SIM_RETIRE] = {settle_replace, tear_change},  [SIM_RECYCLE] = {settle_recycle, tear_recycle},
     [SIM_PUBLISH] = {settle_publish, tear_change}, [SIM_REMOVE] = {settle_remove, tear_change},
 };
 
@@ -259,8 +307,18 @@ static uint32_t from_crc(const struct sim_event *event)
 /* Whether it changes or takes away the shard's object of this kind. */
 static bool uses(const struct sim_event *event, enum medium_kind kind)
 {
-    return event->name.kind == kind || (kind == MEDIUM_SPARE && event->action == SIM_ADOPT) ||
-           (kind == MEDIUM_REWRITE && event->action == SIM_REPLACE);
+    static const struct {
+        enum sim_action action;
+        enum medium_kind kind;
+    } uses[] = {{SIM_ADOPT, MEDIUM_SPARE},
+                {SIM_REPLACE, MEDIUM_REWRITE},
+                {SIM_RETIRE, MEDIUM_REWRITE},
+                {SIM_RETIRE, MEDIUM_RETIRED},
+                {SIM_RECYCLE, MEDIUM_RETIRED}};
+    for (size_t i = 0; i < sizeof uses / sizeof *uses; i++)
+        if (uses[i].action == event->action && uses[i].kind == kind)
+            return true;
+    return event->name.kind == kind;
 }
 
 /* True when both change the directory at the same name. */
@@ -270,8 +328,12 @@ static bool touch_same(const struct sim_event *a, const struct sim_event *b)
         return false;
     if (name_compare(a->name, b->name) == 0)
         return true;
-    return a->name.shard == b->name.shard && ((uses(a, MEDIUM_SPARE) && uses(b, MEDIUM_SPARE)) ||
-                                              (uses(a, MEDIUM_REWRITE) && uses(b, MEDIUM_REWRITE)));
+    if (a->name.shard != b->name.shard)
+        return false;
+    for (enum medium_kind kind = MEDIUM_SPARE; kind <= MEDIUM_RETIRED; kind++)
+        if (uses(a, kind) && uses(b, kind))
+            return true;
+    return false;
 }
 
 void sim_disk_start(struct sim_disk *disk, const struct sim_event *event)

@@ -17,6 +17,8 @@ enum sim_action {
     SIM_PREPARE, /* a spare or a rewrite */
     SIM_ADOPT,
     SIM_REPLACE,
+    SIM_RETIRE,
+    SIM_RECYCLE,
     SIM_PUBLISH,
     SIM_REMOVE,
 };
@@ -26,12 +28,14 @@ struct sim_event {
     const void *owner;      /* the medium */
     struct medium_op *op;
     enum sim_action action;
-    struct medium_name name; /* prepare: spare or rewrite; adopt: the segment to be */
-    struct sim_file *file;   /* read, sync, write */
-    uint32_t *under_way;     /* read, sync, write: of the object, to be counted down */
-    void *into;              /* read */
-    const void *from;        /* write, publish */
+    struct medium_name
+        name;              /* prepare: spare or rewrite; adopt: the segment to be; recycle: spare */
+    struct sim_file *file; /* read, sync, write */
+    uint32_t *under_way;   /* read, sync, write: of the object, to be counted down */
+    void *into;            /* read */
+    const void *from;      /* write, publish, recycle */
     uint64_t size, offset;
+    uint64_t file_bytes; /* recycle: that the file must have */
     /* Filled by sim_disk_start. */
     uint64_t due_ns, order;
     uint32_t from_crc; /* the bytes must stay as they are until the end */

@@ -4,6 +4,7 @@
 #include "base/invariant.h"
 #include "base/log.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -31,6 +32,11 @@ static void start(struct spare *spare, enum spare_state state)
     spare->under_way = true;
     spare->op.done = spare_done;
     switch (state) {
+    case SPARE_RECYCLING:
+        spare->retired = SPARE_RETIRED_NONE;
+        segment_blank_seal(spare->block, spare->store, spare_name(spare, spare->number + 1));
+        medium->calls->recycle(medium, spare->shard, spare->block, spare->bytes, &spare->op);
+        break;
     case SPARE_PREPARING:
         medium->calls->prepare(medium, spare->shard, spare->bytes, &spare->op);
         break;
@@ -77,8 +83,46 @@ static void tell_failure(const struct spare *spare, int error)
                   strerror(error));
 }
 
+/* After an attempt that had no room (and left nothing behind) it is asked first: the next one would
+ * take what there is, and others would go short, if only for a moment. */
+static bool is_hopeless(const struct spare *spare)
+{
+    return spare->failure == STATUS_FULL &&
+           spare->medium->calls->space_left(spare->medium) < spare->bytes;
+}
+
+static void prepare(struct spare *spare, uint64_t now_ns)
+{
+    if (is_hopeless(spare))
+        spare_fail(spare, STATUS_FULL, now_ns);
+    else
+        start(spare, SPARE_PREPARING);
+}
+
+static void make(struct spare *spare, uint64_t now_ns)
+{
+    if (spare->doomed != 0)
+        start(spare, SPARE_DISCARDING);
+    else if (spare->retired == SPARE_RETIRED_KEPT)
+        start(spare, SPARE_RECYCLING);
+    else
+        prepare(spare, now_ns);
+}
+
+/* One that somebody reads may be recycled the next time, unless it has been replaced by then. */
+static void recycling_failed(struct spare *spare, int error, uint64_t now_ns)
+{
+    if (error == EBUSY && spare->retired == SPARE_RETIRED_NONE)
+        spare->retired = SPARE_RETIRED_KEPT;
+    prepare(spare, now_ns);
+}
+
 static void step_failed(struct spare *spare, int error, uint64_t now_ns)
 {
+    if (spare->state == SPARE_RECYCLING) {
+        recycling_failed(spare, error, now_ns);
+        return;
+    }
     tell_failure(spare, error);
     if (spare->state == SPARE_BEGINNING) {
         segment_drop(spare->segment);
@@ -88,14 +132,6 @@ static void step_failed(struct spare *spare, int error, uint64_t now_ns)
     if (spare->state == SPARE_DISCARDING)
         spare->doomed = 0; /* recovery removes what can't be removed now */
     spare_fail(spare, status_from_errno(error) == STATUS_FULL ? STATUS_FULL : STATUS_IO, now_ns);
-}
-
-/* After an attempt that had no room (and left nothing behind) it is asked first: the next one would
- * take what there is, and others would go short, if only for a moment. */
-static bool is_hopeless(const struct spare *spare)
-{
-    return spare->failure == STATUS_FULL && spare->doomed == 0 &&
-           spare->medium->calls->space_left(spare->medium) < spare->bytes;
 }
 
 void spare_turn(struct spare *spare, uint64_t now_ns)
@@ -109,19 +145,19 @@ void spare_turn(struct spare *spare, uint64_t now_ns)
     }
     switch (spare->state) {
     case SPARE_FAILED:
-        if (now_ns < spare->retry_ns)
-            return;
-        if (is_hopeless(spare))
-            spare_fail(spare, STATUS_FULL, now_ns);
-        else
-            start(spare, spare->doomed ? SPARE_DISCARDING : SPARE_PREPARING);
+        if (now_ns >= spare->retry_ns)
+            make(spare, now_ns);
         return;
     case SPARE_NONE:
-        start(spare, spare->doomed ? SPARE_DISCARDING : SPARE_PREPARING);
+        make(spare, now_ns);
         return;
     case SPARE_DISCARDING:
         spare->doomed = 0;
-        start(spare, SPARE_PREPARING);
+        make(spare, now_ns);
+        return;
+    case SPARE_RECYCLING:
+        spare->recycled++;
+        start(spare, SPARE_ADOPTING);
         return;
     case SPARE_PREPARING:
         start(spare, SPARE_ADOPTING);
@@ -136,6 +172,24 @@ void spare_turn(struct spare *spare, uint64_t now_ns)
     case SPARE_READY:
         return;
     }
+}
+
+void spare_retiring(struct spare *spare)
+{
+    spare->retired = SPARE_RETIRED_UNSURE;
+}
+
+void spare_has_retired(struct spare *spare)
+{
+    spare->retired = SPARE_RETIRED_KEPT;
+}
+
+void spare_close(struct spare *spare)
+{
+    struct medium_name retired = {.kind = MEDIUM_RETIRED, .shard = spare->shard};
+    if (spare->retired != SPARE_RETIRED_NONE)
+        (void)medium_remove_wait(spare->medium, retired);
+    spare->retired = SPARE_RETIRED_NONE;
 }
 
 struct segment *spare_take(struct spare *spare)

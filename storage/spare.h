@@ -1,4 +1,5 @@
-/* The next segment of a log, made ready ahead of need: prepared, named, begun with its header.
+/* The next segment of a log, made ready ahead of need: recycled or prepared, named, begun with its
+ * header. What is recycled was a segment of the log, is dead, and need not be filled with zeroes.
  *
  * Works in the background, one operation at a time; what fails is tried again after a while, so
  * that a full disk that was emptied is found by itself. A segment that could not be begun is
@@ -12,12 +13,20 @@
 
 enum spare_state {
     SPARE_NONE,
+    SPARE_RECYCLING,
     SPARE_PREPARING,
     SPARE_ADOPTING,
     SPARE_BEGINNING,
     SPARE_DISCARDING,
     SPARE_READY,
     SPARE_FAILED,
+};
+
+/* A dead segment's object, to be recycled. */
+enum spare_retired {
+    SPARE_RETIRED_NONE,
+    SPARE_RETIRED_UNSURE, /* the replacement that retires it is under way, or has failed */
+    SPARE_RETIRED_KEPT,
 };
 
 struct spare {
@@ -30,8 +39,10 @@ struct spare {
     uint64_t bytes;          /* of a new segment */
     uint64_t seed;           /* of epochs */
     uint32_t shard;
-    uint32_t number;     /* the highest one used */
-    uint32_t doomed;     /* a segment to remove; 0: none */
+    uint32_t number; /* the highest one used */
+    uint32_t doomed; /* a segment to remove; 0: none */
+    enum spare_retired retired;
+    uint64_t recycled;   /* how often */
     enum status failure; /* why it is not ready; OK: it is on its way; AGAIN: it is, but nobody
                             knows yet whether the medium has room for it */
     uint64_t retry_ns;   /* monotonic: not before */
@@ -40,6 +51,12 @@ struct spare {
 
 /* One step further, if the last one is done. */
 void spare_turn(struct spare *spare, uint64_t now_ns);
+
+/* A segment of `bytes` is being replaced, and its old object retired; and that has succeeded. */
+void spare_retiring(struct spare *spare);
+void spare_has_retired(struct spare *spare);
+/* Gives back what was retired and not recycled. Waits; nothing may be under way. */
+void spare_close(struct spare *spare);
 
 /* The ready segment, now the caller's; NULL: see `failure`. */
 struct segment *spare_take(struct spare *spare);

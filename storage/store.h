@@ -323,6 +323,7 @@ const uint8_t *store_identity(const struct store *store); /* 16 bytes */
 /* A running log's counters, for metrics: same thread or torn but harmless reads. */
 struct store_counters {
     uint64_t messages, links, expunged, bytes, batches, batch_errors, chunks, segments;
+    uint64_t segments_recycled;               /* made of dead ones */
     uint64_t compactions, segments_reclaimed; /* rewritten; given back whole */
     uint64_t reclaimed_bytes, expired; /* given back; messages deleted because of their age or
                                           number, counted in `expunged`, too */

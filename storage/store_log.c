@@ -265,6 +265,7 @@ void store_log_close(struct store_log *log)
         drain(log);
         owner_has_seen(log->owner, log->shard, log->store->settled[log->shard]);
         flush_all(log);
+        spare_close(&log->commit.spare);
     }
     INVARIANT(!log->staging.oldest);
     log_deinit(log);

@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 
-OBJECTS = ('medium_file', 'file_job', 'file_directory')
+OBJECTS = ('medium_file', 'file_job', 'file_directory', 'file_lock')
 # Memory, text, the process itself; pread: of the lock that another process holds.
 HARMLESS = set("""__errno_location __isoc23_strtol __memcpy_chk __snprintf_chk __stack_chk_fail bcmp
 calloc free getpid malloc memcmp memcpy memset mmap mmap64 munmap pread pread64 snprintf strcmp

@@ -10,7 +10,18 @@
 #define OBJECTS_MAX 16u
 #define BYTES_MAX 16384u
 
-enum action { PREPARE, ADOPT, WRITE, WATCHED_WRITE, PUBLISH, REPLACE, REMOVE, ACTIONS };
+enum action {
+    PREPARE,
+    ADOPT,
+    WRITE,
+    WATCHED_WRITE,
+    PUBLISH,
+    REPLACE,
+    RETIRE,
+    RECYCLE,
+    REMOVE,
+    ACTIONS
+};
 
 struct operation {
     enum action action;
@@ -18,7 +29,7 @@ struct operation {
     struct medium_name name;
     uint32_t size;
     uint64_t offset;
-    uint8_t *bytes; /* write, publish, replace */
+    uint8_t *bytes; /* write, publish, replace, retire, recycle */
 };
 
 struct object {
@@ -42,6 +53,7 @@ struct contract {
 
 static const struct medium_name spare = {.kind = MEDIUM_SPARE};
 static const struct medium_name rewrite = {.kind = MEDIUM_REWRITE};
+static const struct medium_name retired = {.kind = MEDIUM_RETIRED};
 
 static bool same_name(struct medium_name a, struct medium_name b)
 {
@@ -72,6 +84,13 @@ static struct object *object_obtain(struct content *content, struct medium_name 
     return object;
 }
 
+static void drop(struct content *content, struct medium_name name)
+{
+    struct object *object = object_of(content, name);
+    if (object)
+        *object = content->objects[--content->count];
+}
+
 static void apply(struct content *content, const struct operation *operation)
 {
     struct object *object;
@@ -87,6 +106,19 @@ static void apply(struct content *content, const struct operation *operation)
         memcpy(object_of(content, operation->name)->bytes + operation->offset, operation->bytes,
                operation->size);
         break;
+    case RECYCLE:
+        drop(content, spare);
+        object = object_of(content, retired);
+        object->name = spare;
+        memcpy(object->bytes, operation->bytes, MEDIUM_BLOCK_BYTES);
+        break;
+    case RETIRE:
+        drop(content, retired);
+        object_of(content, operation->name)->name = retired;
+        object = object_obtain(content, operation->name);
+        object->size = operation->size;
+        memcpy(object->bytes, operation->bytes, operation->size);
+        break;
     case PUBLISH:
     case REPLACE:
         object = object_obtain(content, operation->name);
@@ -94,8 +126,7 @@ static void apply(struct content *content, const struct operation *operation)
         memcpy(object->bytes, operation->bytes, operation->size);
         break;
     default:
-        object = object_of(content, operation->name);
-        *object = content->objects[--content->count];
+        drop(content, operation->name);
         break;
     }
 }
@@ -159,7 +190,13 @@ static bool draw_operation(const struct content *content, uint32_t number, struc
             operation->name = (struct medium_name){.kind = MEDIUM_HINT, .number = number};
         set_bytes(operation, 1 + (uint32_t)random_below(random, 2000), random);
         return true;
+    case RECYCLE:
+        if (!object_in(content, retired))
+            return false;
+        set_bytes(operation, object_in(content, retired)->size, random);
+        return true;
     case REPLACE:
+    case RETIRE:
         if (!find_kind(content, MEDIUM_SEGMENT, random, &operation->name))
             return false;
         set_bytes(operation, blocks(random, 4), random);
@@ -236,7 +273,7 @@ static int64_t replace(struct medium *medium, const struct operation *operation)
     struct medium_object *object = open_object(medium, rewrite);
     result = medium_write_wait(medium, object, operation->bytes, operation->size, 0);
     INVARIANT(result >= 0);
-    result = medium_replace_wait(medium, 0, operation->name.number);
+    result = medium_replace_wait(medium, 0, operation->name.number, operation->action == RETIRE);
     medium->calls->close(medium, object);
     return result;
 }
@@ -251,7 +288,10 @@ static int64_t execute(struct medium *medium, const struct operation *operation)
     case PUBLISH:
         return medium_publish_wait(medium, operation->name, operation->bytes, operation->size);
     case REPLACE:
+    case RETIRE:
         return replace(medium, operation);
+    case RECYCLE:
+        return medium_recycle_wait(medium, 0, operation->bytes, operation->size);
     case REMOVE:
         return medium_remove_wait(medium, operation->name);
     default:
@@ -366,7 +406,11 @@ static bool check_name(const struct contract *contract, const struct content *fo
     uint32_t size = 0;
     if (under_way && under_way->action == PREPARE && name.kind == MEDIUM_SPARE)
         return true;
-    if (under_way && under_way->action == REPLACE && name.kind == MEDIUM_REWRITE)
+    if (under_way && (under_way->action == REPLACE || under_way->action == RETIRE) &&
+        name.kind == MEDIUM_REWRITE)
+        return true;
+    if (under_way && (under_way->action == RETIRE || under_way->action == RECYCLE) &&
+        name.kind == MEDIUM_RETIRED)
         return true;
     if (under_way && (under_way->action == WRITE || under_way->action == WATCHED_WRITE) &&
         same_name(under_way->name, name)) {
@@ -380,7 +424,7 @@ static bool check_name(const struct contract *contract, const struct content *fo
 bool contract_check(const struct contract *contract, const struct image *image, uint32_t begun,
                     uint32_t ended, char text[CONTRACT_TEXT_BYTES])
 {
-    static const char *const kinds[] = {"STORE", "segment", "hint", "spare", "rewrite"};
+    static const char *const kinds[] = {"STORE", "segment", "hint", "spare", "rewrite", "retired"};
     struct content *found = calloc(1, sizeof(*found));
     struct medium_name bad = {.kind = MEDIUM_STORE};
     bool good = true;

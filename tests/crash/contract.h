@@ -3,8 +3,8 @@
  *
  * One operation after the other, drawn from a seed, on one medium. In each state a fresh medium
  * must list and read exactly what the operations that had ended have made; of the one under way, a
- * directory's change has happened or not, and only the range written, the spare being prepared or
- * the new form being written may be anything. */
+ * directory's change has happened or not, and only the range written, the spare being prepared, the
+ * new form being written or what is on its way from one life to the next may be anything. */
 #ifndef TESTS_CRASH_CONTRACT_H
 #define TESTS_CRASH_CONTRACT_H
 

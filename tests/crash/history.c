@@ -343,6 +343,7 @@ void history_make(struct history *history, uint32_t kind, uint64_t seed,
     history->hit = making->machine.kernel->hit;
     if (making->machine.store)
         machine_kill(&making->machine);
+    history->recycled = making->machine.recycled;
     machine_deinit(&making->machine);
     walker_deinit(&making->walker);
     free(making);

@@ -31,6 +31,7 @@ struct history {
     struct letters letters;
     struct index_log index_log;
     char wrong[TRUTH_TEXT_BYTES]; /* empty: it came to its end */
+    uint64_t recycled;            /* segments */
     uint64_t operations;          /* of the kernel, and whether the fault was met */
     bool hit;
 };

@@ -19,6 +19,7 @@ static const char *const purposes[SYNC_PURPOSES] = {
     [SYNC_REMOVAL] = "sync of the shard's folder, for a removal",
     [SYNC_REWRITE] = "sync of a segment's new form",
     [SYNC_REPLACEMENT] = "sync of the shard's folder, for a new form",
+    [SYNC_BLANK_HEADER] = "sync of a blank header",
     [SYNC_WHOLE] = "sync of everything at the start",
 };
 

@@ -14,7 +14,7 @@
 enum event_kind {
     EVENT_WRITE,  /* size bytes at offset of node; makes the file longer if need be */
     EVENT_RESIZE, /* node has at least `offset` bytes */
-    EVENT_ENTER,  /* directory: name is target's; the first one of a new node */
+    EVENT_ENTER,  /* directory: name is target's, too; the first one of a new node, or one more */
     EVENT_RENAME, /* directory: name becomes new_name, which is target's */
     EVENT_LEAVE,  /* directory: name is nobody's */
     EVENT_SYNC,   /* node, a file or a directory; IMAGE_NONE: everything */
@@ -45,6 +45,7 @@ enum sync_purpose {
     SYNC_REMOVAL,
     SYNC_REWRITE,
     SYNC_REPLACEMENT,
+    SYNC_BLANK_HEADER,
     SYNC_WHOLE, /* of the whole file system */
     SYNC_PURPOSES,
 };

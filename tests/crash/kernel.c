@@ -80,9 +80,13 @@ static const struct {
     const char *suffix;
     enum sync_purpose of_name, of_file;
 } kinds_of_file[] = {
-    {"STORE.tmp", SYNC_STORE_FILE, SYNC_STORE_FILE}, {"STORE", SYNC_STORE_NAME, SYNC_STORE_FILE},
-    {"spare.tmp", SYNC_SPARE_NAME, SYNC_SPARE_FILE}, {".idx.tmp", SYNC_HINT_FILE, SYNC_HINT_FILE},
-    {".idx", SYNC_HINT_NAME, SYNC_HINT_FILE},        {"rewrite.tmp", SYNC_REWRITE, SYNC_REWRITE},
+    {"STORE.tmp", SYNC_STORE_FILE, SYNC_STORE_FILE},
+    {"STORE", SYNC_STORE_NAME, SYNC_STORE_FILE},
+    {"spare.tmp", SYNC_SPARE_NAME, SYNC_SPARE_FILE},
+    {".idx.tmp", SYNC_HINT_FILE, SYNC_HINT_FILE},
+    {".idx", SYNC_HINT_NAME, SYNC_HINT_FILE},
+    {"rewrite.tmp", SYNC_REWRITE, SYNC_REWRITE},
+    {"retired.tmp", SYNC_REPLACEMENT, SYNC_BLANK_HEADER},
     {".seg", SYNC_SEGMENT_NAME, SYNC_BATCH},
 };
 

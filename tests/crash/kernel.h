@@ -1,4 +1,4 @@
-/* The part of Linux that medium_file.c, file_job.c and file_directory.c talk to, over an image.
+/* The part of Linux that the file medium (medium_file.c, file_*.c) talks to, over an image.
  *
  * The very objects that the program is made of run on it: their calls of the C library come here
  * by the linker's --wrap (kernel_calls.c), their io_uring is that of kernel_ring.c. Everything that
@@ -41,6 +41,7 @@ struct kernel_options {
 struct kernel_file {
     bool is_open;
     uint32_t node;
+    int lock; /* LOCK_SH, LOCK_EX; 0: none */
 };
 
 /* An operation of a ring between its submission and its end. */

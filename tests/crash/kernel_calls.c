@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
@@ -102,7 +103,16 @@ int __wrap_syncfs(int descriptor)
 int __wrap_flock(int descriptor, int operation);
 int __wrap_flock(int descriptor, int operation)
 {
-    (void)descriptor, (void)operation;
+    struct kernel *kernel = kernel_current();
+    struct kernel_file *ours = kernel_file(kernel, descriptor);
+    bool alone = operation & LOCK_EX;
+    INVARIANT(operation & LOCK_NB);
+    for (const struct kernel_file *other = kernel->files; other < kernel->files + KERNEL_FILES_MAX;
+         other++)
+        if (other->is_open && other != ours && other->node == ours->node &&
+            (other->lock == LOCK_EX || (other->lock == LOCK_SH && alone)))
+            return told(-EWOULDBLOCK);
+    ours->lock = alone ? LOCK_EX : LOCK_SH;
     return 0;
 }
 

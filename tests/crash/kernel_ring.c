@@ -108,6 +108,19 @@ static int32_t want_rename(struct kernel *kernel, const struct io_uring_sqe *sqe
     return 0;
 }
 
+/* A name more for a node that is there. */
+static int32_t want_link(struct kernel *kernel, const struct io_uring_sqe *sqe, struct event *event)
+{
+    struct event old;
+    if (!event_at(kernel, sqe->fd, sqe->addr, EVENT_ENTER, &old) || old.target == IMAGE_NONE ||
+        !event_at(kernel, (int)sqe->len, sqe->addr2, EVENT_ENTER, event))
+        return -ENOENT;
+    if (event->target != IMAGE_NONE)
+        return -EEXIST;
+    event->target = old.target;
+    return 0;
+}
+
 static int32_t want_write(struct kernel *kernel, const struct io_uring_sqe *sqe,
                           struct event *event)
 {
@@ -154,6 +167,7 @@ static const struct {
     [IORING_OP_FSYNC] = {want_sync, false},      [IORING_OP_FALLOCATE] = {want_space, true},
     [IORING_OP_OPENAT] = {want_file, true},      [IORING_OP_MKDIRAT] = {want_file, true},
     [IORING_OP_UNLINKAT] = {want_unlink, false}, [IORING_OP_RENAMEAT] = {want_rename, true},
+    [IORING_OP_LINKAT] = {want_link, true},
 };
 
 /* ---- beginning ---- */
@@ -251,7 +265,7 @@ static void begin(struct kernel *kernel, struct kernel_flight *flight)
     spoil(kernel, flight, &event);
     if ((flight->result < 0 && !flight->fails) || event.kind == EVENT_NOTE)
         return;
-    if (event.kind == EVENT_ENTER)
+    if (event.kind == EVENT_ENTER && event.target == IMAGE_NONE)
         event.target = image_add(kernel->now, event.is_directory);
     flight->event = kernel_begin(kernel, &event);
 }

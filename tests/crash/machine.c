@@ -234,6 +234,12 @@ static void close_mediums(struct machine *machine)
     machine->store = NULL;
 }
 
+static void count_recycled(struct machine *machine, uint32_t shard)
+{
+    if (machine->logs[shard])
+        machine->recycled += machine->logs[shard]->commit.spare.recycled;
+}
+
 /* The media first: what they have under way belongs to the logs. */
 void machine_kill(struct machine *machine)
 {
@@ -242,6 +248,7 @@ void machine_kill(struct machine *machine)
     machine->store = NULL;
     close_mediums(machine);
     for (uint32_t i = 0; i < TRUTH_SHARDS_MAX; i++) {
+        count_recycled(machine, i);
         if (machine->logs[i])
             store_log_abandon(machine->logs[i]);
         machine->logs[i] = NULL;
@@ -271,6 +278,7 @@ void machine_close(struct machine *machine)
     }
     machine->closing = true;
     for (uint32_t i = 0; i < machine->options.shards; i++) {
+        count_recycled(machine, i);
         store_log_close(machine->logs[i]);
         machine->logs[i] = NULL;
     }

@@ -69,6 +69,7 @@ struct machine {
     uint32_t index_number;
     bool closing;
     uint32_t strangers, in_the_air;
+    uint64_t recycled; /* segments, made of dead ones by processes that have ended */
     uint8_t linked[TRUTH_LETTERS_MAX]; /* bits: mailboxes that were given the letter's link */
     bool ended[TRUTH_LETTERS_MAX], expires[TRUTH_LETTERS_MAX];
     struct machine_expunge expunge;

@@ -90,7 +90,7 @@ static void add_segment(struct places *places, const struct image *image, uint32
         return;
     }
     while (image_read(image, node, &header, sizeof(header), offset) == sizeof(header) &&
-           header.used >= BATCH_HEADER_BYTES) {
+           header.used >= BATCH_HEADER_BYTES && header.epoch == compact.segment.epoch) {
         if (offset == SEGMENT_FIRST_BATCH)
             add(places, PLACE_SEGMENT_HEADER, node, 0, sizeof(struct segment_header));
         if (header.sequence > end->sequence)

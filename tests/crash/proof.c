@@ -219,6 +219,7 @@ static void check_and_live_on(struct work *work, const struct image *image,
     if (good)
         live_on(work, machine, truth);
     end(machine);
+    work->proof->recycled += machine->recycled;
     if (good)
         check_second(work, image, &journal, known);
     work->history.letters.count = letters; /* the second life's are forgotten */
@@ -263,6 +264,7 @@ static void prove_history(struct work *work)
                  &proof->kernel);
     proof->operations = work->history.operations;
     proof->hit = work->history.hit;
+    proof->recycled += work->history.recycled;
     if (work->history.wrong[0])
         fail(work, work->history.wrong);
     bool wanted = proof->kernel.fault == FAULT_NONE || proof->hit;

@@ -25,8 +25,9 @@ struct proof {
     void (*at)(void *context, uint64_t history, uint64_t state); /* before each state */
     void *context;
     /* Found. */
-    uint64_t states; /* checked, no two alike */
-    uint64_t alarms; /* states in which the store has said that something is wrong */
+    uint64_t states;   /* checked, no two alike */
+    uint64_t recycled; /* segments made of dead ones, in the history and in second lives */
+    uint64_t alarms;   /* states in which the store has said that something is wrong */
     uint64_t failures;
     uint64_t operations; /* of the history, and whether the fault was met */
     bool hit;

@@ -13,6 +13,7 @@
 static struct medium_bed bed;
 static struct file_jobs jobs;
 static int root;
+static _Alignas(4096) const uint8_t block[4096] = {1};
 static char trace[256]; /* one letter for each operation, in the order of submitting */
 
 static void ground_on_disk(void)
@@ -50,7 +51,7 @@ static char letter(uint8_t opcode)
     } letters[] = {
         {IORING_OP_MKDIRAT, 'm'},  {IORING_OP_FSYNC, 's'},     {IORING_OP_OPENAT, 'o'},
         {IORING_OP_UNLINKAT, 'u'}, {IORING_OP_FALLOCATE, 'f'}, {IORING_OP_WRITE, 'w'},
-        {IORING_OP_RENAMEAT, 'r'}, {IORING_OP_CLOSE, 'c'},
+        {IORING_OP_RENAMEAT, 'r'}, {IORING_OP_CLOSE, 'c'},     {IORING_OP_LINKAT, 'l'},
     };
     for (size_t i = 0; i < sizeof letters / sizeof *letters; i++)
         if (letters[i].opcode == opcode)
@@ -98,12 +99,17 @@ START_TEST(every_step_is_taken_in_order)
         {FILE_PREPARE, spare_name(0), 2u << 20, "msouoffwwsscc", "msouoffsscc"},
         {FILE_PREPARE, spare_name(0), 4096, "ouofwsscc", "ouofsscc"},
         {FILE_ADOPT, segment_name(0, 1), 0, "orsc", "orsc"},
+        {FILE_BEGIN_REWRITE, {.kind = MEDIUM_REWRITE}, 4096, "ouofscc", "ouofscc"},
+        {FILE_RETIRE, segment_name(0, 1), 0, "ooulrscc", "ooulrscc"},
+        {FILE_RECYCLE, spare_name(0), 4096, "oowsrscc", "oowsrscc"},
         {FILE_REMOVE, segment_name(0, 1), 0, "ousc", "ousc"},
         {FILE_PUBLISH, hint_name(0, 1), 5, "ouowsrscc", "ouowsrscc"},
         {FILE_PUBLISH, hint_name(5, 1), 5, "msouowsrscc", "msouowsrscc"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const void *bytes = cases[i].change == FILE_PUBLISH ? "12345" : NULL;
+        if (cases[i].change == FILE_RECYCLE)
+            bytes = block;
         ck_assert_int_eq(change(cases[i].change, cases[i].name, bytes, cases[i].size), 0);
         bool zeroed_by_device = jobs.direct && jobs.write_zeroes;
         if (!zeroed_by_device)

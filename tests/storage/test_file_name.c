@@ -11,6 +11,7 @@ static const struct {
     {{MEDIUM_SEGMENT, 0, 1}, "shard-00", "shard-00/00000001.seg", "shard-00/00000001.seg.tmp"},
     {{MEDIUM_HINT, 99, 42}, "shard-99", "shard-99/00000042.idx", "shard-99/00000042.idx.tmp"},
     {{MEDIUM_SPARE, 100, 0}, "shard-100", "shard-100/spare.tmp", "shard-100/spare.tmp.tmp"},
+    {{MEDIUM_RETIRED, 1, 0}, "shard-01", "shard-01/retired.tmp", "shard-01/retired.tmp.tmp"},
     {{MEDIUM_HINT, UINT32_MAX, UINT32_MAX},
      "shard-4294967295",
      "shard-4294967295/4294967295.idx",

@@ -40,7 +40,7 @@ static void set_format(struct medium_name name, uint32_t format_at, uint32_t crc
     struct medium *medium;
     ck_assert_int_eq(medium_sim_open(&medium, bed.disk), STATUS_OK);
     struct medium_object *object = must_open(medium, name);
-    uint32_t size = (uint32_t)medium->calls->size(object), format = STORE_FORMAT_COMPACT + 1;
+    uint32_t size = (uint32_t)medium->calls->size(object), format = STORE_FORMAT_BLANK + 1;
     uint8_t *bytes = aligned_alloc(4096, (size + 4095) & ~4095u);
     ck_assert_int_eq(medium_read_wait(medium, object, bytes, size, 0), size);
     memcpy(bytes + format_at, &format, 4);

@@ -69,7 +69,7 @@ START_TEST(replacing_is_atomic)
     make_new();
     struct medium_object *old = must_open(bed.medium, segment_name(3, 1));
     struct counted_op replace = COUNTED_OP;
-    bed.medium->calls->replace(bed.medium, 3, 1, &replace.op);
+    bed.medium->calls->replace(bed.medium, 3, 1, false, &replace.op);
     ck_assert_uint_eq(replace.ended, 0);
     while (!replace.ended) {
         struct medium_object *now = must_open(bed.medium, segment_name(3, 1));
@@ -104,12 +104,83 @@ END_TEST
 START_TEST(both_must_be_there)
 {
     make_old();
-    ck_assert_int_eq(medium_replace_wait(bed.medium, 3, 1), -ENOENT);
+    ck_assert_int_eq(medium_replace_wait(bed.medium, 3, 1, false), -ENOENT);
     make_new();
-    ck_assert_int_eq(medium_replace_wait(bed.medium, 3, 2), -ENOENT);
+    ck_assert_int_eq(medium_replace_wait(bed.medium, 3, 2, false), -ENOENT);
     ck_assert(!medium_has(bed.medium, segment_name(3, 2)));
-    ck_assert_int_eq(medium_replace_wait(bed.medium, 3, 1), 0);
-    ck_assert_int_eq(medium_replace_wait(bed.medium, 3, 1), -ENOENT);
+    ck_assert_int_eq(medium_replace_wait(bed.medium, 3, 1, false), 0);
+    ck_assert_int_eq(medium_replace_wait(bed.medium, 3, 1, false), -ENOENT);
+}
+END_TEST
+
+static const struct medium_name retired_name = {.kind = MEDIUM_RETIRED, .shard = 3};
+
+/* Whether it is the old one but for its first block. */
+static bool is_recycled(struct medium_name name)
+{
+    uint8_t expected[sizeof old_bytes];
+    memcpy(expected, old_bytes, sizeof expected);
+    memcpy(expected, new_bytes, BLOCK);
+    return medium_holds(bed.medium, name, span_of(expected, sizeof expected));
+}
+
+START_TEST(what_is_replaced_is_used_again)
+{
+    make_old();
+    make_new();
+    ck_assert_int_eq(medium_replace_wait(bed.medium, 3, 1, true), 0);
+    ck_assert(medium_holds(bed.medium, segment_name(3, 1), span_of(new_bytes, sizeof new_bytes)));
+    ck_assert(medium_holds(bed.medium, retired_name, span_of(old_bytes, sizeof old_bytes)));
+    ck_assert_int_eq(medium_recycle_wait(bed.medium, 3, new_bytes, BLOCK), -EINVAL);
+    ck_assert_int_eq(medium_recycle_wait(bed.medium, 2, new_bytes, sizeof old_bytes), -ENOENT);
+    ck_assert_int_eq(medium_prepare_wait(bed.medium, 3, BLOCK), 0); /* in its place */
+    ck_assert_int_eq(medium_recycle_wait(bed.medium, 3, new_bytes, sizeof old_bytes), 0);
+    ck_assert(!medium_has(bed.medium, retired_name));
+    ck_assert(is_recycled((struct medium_name){.kind = MEDIUM_SPARE, .shard = 3}));
+    ck_assert_int_eq(medium_adopt_wait(bed.medium, 3, 2), 0);
+    ck_assert(is_recycled(segment_name(3, 2)));
+    ck_assert_uint_eq(medium_list(bed.medium).count, 2);
+}
+END_TEST
+
+/* Whoever has it open reads what it was, from whatever medium. */
+START_TEST(nothing_is_used_again_under_a_reader)
+{
+    make_old();
+    make_new();
+    struct medium *other = medium_bed_another(&bed);
+    struct medium_object *reader = must_open(other, segment_name(3, 1));
+    ck_assert_int_eq(medium_replace_wait(bed.medium, 3, 1, true), 0);
+    ck_assert_int_eq(medium_recycle_wait(bed.medium, 3, new_bytes, sizeof old_bytes), -EBUSY);
+    ck_assert_int_eq(medium_read_wait(other, reader, out, sizeof out, 0), sizeof old_bytes);
+    ck_assert_mem_eq(out, old_bytes, sizeof old_bytes);
+    other->calls->close(other, reader);
+    ck_assert_int_eq(medium_recycle_wait(bed.medium, 3, new_bytes, sizeof old_bytes), 0);
+    other->calls->deinit(other);
+}
+END_TEST
+
+START_TEST(one_is_retired_at_a_time)
+{
+    struct counted_op ops[3] = {COUNTED_OP, COUNTED_OP, COUNTED_OP};
+    make_old();
+    make_new();
+    ck_assert_int_eq(medium_replace_wait(bed.medium, 3, 1, true), 0);
+    make_new();
+    bed.medium->calls->recycle(bed.medium, 3, new_bytes, sizeof old_bytes, &ops[0].op);
+    bed.medium->calls->replace(bed.medium, 3, 1, true, &ops[1].op);
+    bed.medium->calls->recycle(bed.medium, 3, new_bytes, sizeof new_bytes, &ops[2].op);
+    while (!ops[0].ended || !ops[1].ended || !ops[2].ended)
+        medium_bed_step(&bed);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(ops[i].op.result, 0);
+    make_new();
+    ck_assert_int_eq(medium_replace_wait(bed.medium, 3, 1, true), 0);
+    make_new();
+    ck_assert_int_eq(medium_replace_wait(bed.medium, 3, 1, true), 0);
+    struct listing listing = medium_list(bed.medium);
+    ck_assert_uint_eq(listing.count, 3); /* the segment, the spare, the last one retired */
+    ck_assert(listing_has(&listing, retired_name, sizeof new_bytes));
 }
 END_TEST
 
@@ -119,7 +190,7 @@ START_TEST(one_after_the_other)
     struct counted_op ops[3] = {COUNTED_OP, COUNTED_OP, COUNTED_OP};
     make_old();
     make_new();
-    bed.medium->calls->replace(bed.medium, 3, 1, &ops[0].op);
+    bed.medium->calls->replace(bed.medium, 3, 1, false, &ops[0].op);
     bed.medium->calls->begin_rewrite(bed.medium, 3, BLOCK, &ops[1].op);
     bed.medium->calls->remove(bed.medium, segment_name(3, 1), &ops[2].op);
     while (!ops[0].ended || !ops[1].ended || !ops[2].ended)
@@ -143,7 +214,7 @@ START_TEST(a_crash_while_replacing)
         medium_bed_open_sim(&bed, &(struct sim_disk_options){.seed = seed, .latency_ns_max = 1000});
         make_old();
         make_new();
-        bed.medium->calls->replace(bed.medium, 3, 1, &replace.op);
+        bed.medium->calls->replace(bed.medium, 3, 1, false, &replace.op);
         sim_disk_crash(bed.disk);
         struct medium *after = medium_bed_another(&bed);
         bool is_new = medium_holds(after, segment_name(3, 1), span_of(new_bytes, sizeof new_bytes));
@@ -156,11 +227,46 @@ START_TEST(a_crash_while_replacing)
 }
 END_TEST
 
+/* What was recycled has its new first block, or is not the spare yet. */
+START_TEST(a_crash_while_recycling)
+{
+    const struct medium_name spare = {.kind = MEDIUM_SPARE, .shard = 3};
+    unsigned named = 0, torn = 0, untouched = 0;
+    for (uint64_t seed = 1; seed < 200; seed++) {
+        struct counted_op op = COUNTED_OP;
+        medium_bed_close(&bed);
+        medium_bed_open_sim(&bed, &(struct sim_disk_options){.seed = seed, .latency_ns_max = 1000});
+        make_old();
+        make_new();
+        ck_assert_int_eq(medium_replace_wait(bed.medium, 3, 1, true), 0);
+        bed.medium->calls->recycle(bed.medium, 3, new_bytes, sizeof old_bytes, &op.op);
+        sim_disk_crash(bed.disk);
+        bed.medium->calls->deinit(bed.medium);
+        bed.medium = medium_bed_another(&bed);
+        bool has = medium_has(bed.medium, spare);
+        ck_assert(has != medium_has(bed.medium, retired_name));
+        ck_assert(!has || is_recycled(spare));
+        bool old =
+            !has && medium_holds(bed.medium, retired_name, span_of(old_bytes, sizeof old_bytes));
+        named += has;
+        untouched += old;
+        torn += !has && !old;
+    }
+    ck_assert_uint_gt(named, 20);
+    ck_assert_uint_gt(untouched, 20);
+    ck_assert_uint_gt(torn, 20);
+}
+END_TEST
+
 static void add_case(Suite *suite, const char *name, void (*ground)(void), void (*open)(void))
 {
     static const TTest *const *const tests[] = {&replacing_is_atomic,
                                                 &a_rewrite_can_be_begun_anew_or_removed,
-                                                &both_must_be_there, &one_after_the_other};
+                                                &both_must_be_there,
+                                                &what_is_replaced_is_used_again,
+                                                &nothing_is_used_again_under_a_reader,
+                                                &one_is_retired_at_a_time,
+                                                &one_after_the_other};
     TCase *tcase = tcase_create(name);
     if (ground)
         tcase_add_unchecked_fixture(tcase, ground, medium_ground_close);
@@ -169,6 +275,8 @@ static void add_case(Suite *suite, const char *name, void (*ground)(void), void 
         tcase_add_test(tcase, *tests[i]);
     if (!ground)
         tcase_add_test(tcase, a_crash_while_replacing);
+    if (!ground)
+        tcase_add_test(tcase, a_crash_while_recycling);
     suite_add_tcase(suite, tcase);
 }
 

@@ -185,6 +185,63 @@ START_TEST(an_unborn_segment_is_blank)
 }
 END_TEST
 
+/* What was here before is no damage behind a blank header; behind none it is, and so is a batch of
+ * this very segment. */
+START_TEST(a_blank_segment_has_another_life_behind_it)
+{
+    struct medium_name recycled = segment_name(0, 2);
+    struct medium_object *second = must_make_segment(bed.medium, 0, 2, BLOCKS * 4096);
+    make(1, 1, false, 0);
+    ck_assert_int_eq(medium_write_wait(bed.medium, second, block, 4096, 4096), 4096);
+    ck_assert_int_eq(check_of(recycled), SEGMENT_BAD);
+    segment_blank_seal(block, store, recycled);
+    ck_assert_int_eq(medium_write_wait(bed.medium, second, block, 4096, 0), 4096);
+    ck_assert_int_eq(check_of(recycled), SEGMENT_BLANK);
+    bed.medium->calls->close(bed.medium, second);
+
+    put(1, 1, false, 0);
+    segment_blank_seal(block, store, segment_name(0, 1));
+    ck_assert_int_eq(medium_write_wait(bed.medium, object, block, 4096, 0), 4096);
+    struct scan scan = scan_all(false);
+    ck_assert_int_eq(scan.check, SEGMENT_BAD);
+    expect(&scan, (const uint64_t[]){1}, 1);
+}
+END_TEST
+
+/* They are not taken for a torn tail, but one among them is. */
+START_TEST(what_a_former_life_left_is_no_leftover)
+{
+    put(1, 1, false, 0);
+    put(2, 2, true, 0);
+    put(5, 5, true, 0);
+    segment_header_seal(block, store, segment_name(0, 1), 78);
+    ck_assert_int_eq(medium_write_wait(bed.medium, object, block, 4096, 0), 4096);
+    struct scan scan = scan_all(false);
+    ck_assert(scan.leftovers); /* of the same number, as nothing recycled has */
+    expect(&scan, NULL, 0);
+
+    make(20, 3, false, 0);
+    struct batch_header header;
+    memcpy(&header, block, sizeof(header));
+    header.segment = 9;
+    header.epoch = 5;
+    batch_seal(block, &header);
+    ck_assert_int_eq(medium_write_wait(bed.medium, object, block, 4096, 20 * 4096), 4096);
+    scan = scan_all(false);
+    ck_assert(!scan.leftovers);
+    expect(&scan, NULL, 0);
+    make(1, 1, false, 0);
+    memcpy(&header, block, sizeof(header));
+    header.epoch = 78;
+    batch_seal(block, &header);
+    block[20] ^= 1;
+    ck_assert_int_eq(medium_write_wait(bed.medium, object, block, 4096, 4096), 4096);
+    scan = scan_all(false);
+    ck_assert(scan.leftovers);
+    expect(&scan, NULL, 0);
+}
+END_TEST
+
 START_TEST(blocks_that_can_not_be_read)
 {
     put(1, 1, false, 0);
@@ -339,6 +396,8 @@ Suite *test_suite(void)
     tcase_add_test(tcase, a_damaged_header);
     tcase_add_test(tcase, a_segment_that_ends_within_a_batch);
     tcase_add_test(tcase, an_unborn_segment_is_blank);
+    tcase_add_test(tcase, a_blank_segment_has_another_life_behind_it);
+    tcase_add_test(tcase, what_a_former_life_left_is_no_leftover);
     tcase_add_test(tcase, blocks_that_can_not_be_read);
     tcase_add_test(tcase, reads_of_another_place);
     tcase_add_test(tcase, what_looks_damaged_is_read_again);

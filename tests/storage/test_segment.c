@@ -24,6 +24,19 @@ START_TEST(a_header_says_whose_it_is)
 }
 END_TEST
 
+/* It is of one number only: what another place held there is no beginning. */
+START_TEST(a_blank_one_is_to_be_begun)
+{
+    uint64_t epoch = 5;
+    segment_blank_seal(block, store, seven());
+    ck_assert_int_eq(segment_header_check(block, store, seven(), &epoch), SEGMENT_BLANK);
+    ck_assert_uint_eq(epoch, 5);
+    ck_assert_int_eq(segment_header_check(block, store, segment_name(2, 8), &epoch), SEGMENT_BAD);
+    block[13] ^= 1;
+    ck_assert_int_eq(segment_header_check(block, store, seven(), &epoch), SEGMENT_BAD);
+}
+END_TEST
+
 START_TEST(every_flipped_bit_is_seen)
 {
     uint64_t epoch;
@@ -64,6 +77,7 @@ Suite *test_suite(void)
     Suite *suite = suite_create("segment");
     TCase *tcase = tcase_create("segment");
     tcase_add_test(tcase, a_header_says_whose_it_is);
+    tcase_add_test(tcase, a_blank_one_is_to_be_begun);
     tcase_add_test(tcase, every_flipped_bit_is_seen);
     tcase_add_test(tcase, the_last_user_closes);
     suite_add_tcase(suite, tcase);
