@@ -48,7 +48,8 @@ class Segment:
         self.bytes = len(data)
         self.batches = []
         at = BLOCK
-        while at < len(data) and data[at:at + 4] == b'Mbth':
+        epoch = data[32:40]  # what follows another one is of a former life
+        while data[at:at + 4] == b'Mbth' and data[at + 8:at + 16] == epoch:
             sequence, = struct.unpack_from('<Q', data, at + 16)
             size, used, count = struct.unpack_from('<III', data, at + 52)
             records = list(records_of(data, at + BATCH_BYTES, count))

@@ -17,11 +17,13 @@ ROTTEN = (('tests/crash/faults', '--first', '--from', 'rotten'),)
 DAMAGE = (('tests/crash/damage', '--first'),)
 # Where one thing stands behind another, so that no one state tells whether it is there.
 UNIT = {name: ((f'tests/storage/test_{name}',),)
-        for name in ('batch', 'chain', 'compact', 'compactor', 'contents', 'fetch', 'format',
-                     'liveness', 'owner', 'reclaim', 'remains', 'restore', 'rewrite', 'scan',
-                     'survey')}
+        for name in ('batch', 'chain', 'compact', 'compactor', 'contents', 'fetch', 'file_lock',
+                     'format', 'liveness', 'medium_rewrite', 'owner', 'reclaim', 'remains',
+                     'restore', 'rewrite', 'scan', 'spare', 'survey')}
 
 JOB = 'storage/file_job.c'
+LOCK = 'storage/file_lock.c'
+SPARE = 'storage/spare.c'
 MEDIUM = 'storage/medium_file.c'
 COMMIT = 'storage/commit.c'
 CHAIN = 'storage/chain.c'
@@ -126,7 +128,7 @@ MUTATIONS = (
             return;
 """),), CUTS),
     Mutation('a segment\'s header',
-             (('storage/spare.c', """    case SPARE_BEGINNING:
+             ((SPARE, """    case SPARE_BEGINNING:
         medium_write(medium, spare->segment->object, spare->block, MEDIUM_BLOCK_BYTES, 0,
                      &spare->op);
 """, """    case SPARE_BEGINNING:
@@ -285,6 +287,37 @@ MUTATIONS = (
               (COMPACTOR, 'index = (compactor->sweep - 1) / 2;',
                'index = compactor->first + compactor->place - (compactor->sweep - 1) / 2;')),
              UNIT['compactor']),
+    # ---- recycling ----
+    Mutation('a blank header before the name',
+             ((JOB, 'job->size = MEDIUM_BLOCK_BYTES;', 'job->size = 0;'),), ROUNDS),
+    Mutation('sync of a blank header',
+             ((JOB, '{OPEN_HOME, OPEN_RETIRED, FILL, SYNC_FILE, RENAME,',
+               '{OPEN_HOME, OPEN_RETIRED, FILL, RENAME,'),), ROUNDS),
+    Mutation('a blank header is no damage',
+             (('storage/segment.c', 'return SEGMENT_BLANK;', 'return SEGMENT_BAD;'),), ROUNDS),
+    Mutation('a batch of its number behind a blank header is',
+             ((SCAN, '(scan->check == SEGMENT_BLANK && known) ||', ''),), UNIT['scan']),
+    Mutation('sync of a new form\'s name before the old one is recycled',
+             ((JOB, 'UNLINK_KEPT, LINK_KEPT, RENAME, SYNC_HOME, TIDYING}',
+               'UNLINK_KEPT, LINK_KEPT, RENAME, TIDYING}'),), MEDIUM_CUTS),
+    Mutation('nothing is recycled that may be alive',
+             ((SPARE, 'spare->retired = SPARE_RETIRED_UNSURE;',
+               'spare->retired = SPARE_RETIRED_KEPT;'),), UNIT['spare']),
+    Mutation('nothing is recycled that has its own name still',
+             ((LOCK, 'if (about.st_nlink != 1)', 'if (false)'),), UNIT['file_lock']),
+    Mutation('nothing is recycled under a reader',
+             ((LOCK, 'if (flock(fd, LOCK_EX | LOCK_NB) < 0)\n        return errno',
+               'if (false)\n        return errno'),), UNIT['medium_rewrite']),
+    Mutation('readers hold locks',
+             ((LOCK, 'flock(fd, LOCK_SH | LOCK_NB) < 0 ? errno : 0', '0'),),
+             UNIT['medium_rewrite']),
+    Mutation('readers that come too late look again',
+             ((LOCK, 'if (error == 0 && file_lock_is_named(root, path, fd))', 'if (error == 0)'),),
+             UNIT['file_lock']),
+    Mutation('an epoch drawn anew for each segment',
+             ((SPARE, '{spare->seed, spare->shard, spare->number}',
+               '{spare->seed, spare->shard}'),),
+             UNIT['spare']),
     # ---- broken stores ----
     Mutation('a store that loses a recipient\'s copy at its next start',
              (('storage/rebuild.c', 'i < entry->links && hint_next', 'i < 1 && hint_next'),), CUTS),

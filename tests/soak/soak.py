@@ -77,7 +77,7 @@ LONG = Plan(load_seconds=1530, blast_seconds=20, age_seconds=120,
             restarts=((90, False), (180, True), (270, False), (360, True)),
             warm_up_seconds=480, window_seconds=240, rss_percent=5, sample_seconds=2,
             lag_seconds=20, slack_seconds=10, patience_seconds=90, large_pace=1,
-            busy=(*SHORT.busy, 'compactions', 'given_back', 'runs'))
+            busy=(*SHORT.busy, 'compactions', 'given_back', 'recycled', 'runs'))
 
 
 def check_lines(world):

@@ -10,7 +10,7 @@ import threading
 import time
 
 MIB = 1 << 20
-SEGMENTS_PER_SHARD = 4  # being written, ready, just sealed, being compacted
+SEGMENTS_PER_SHARD = 5  # being written, ready, just sealed, being compacted, to be recycled
 INDEX_BYTES = 48 * MIB  # the index's own files, logs included
 SMALL_BYTES = 2 * MIB   # STORE, hints, stones
 FIGURES = {
@@ -18,6 +18,7 @@ FIGURES = {
     'dead': 'log_dead_bytes', 'expunged': 'store_expunged_total',
     'expired': 'store_expired_total', 'compactions': 'store_compactions_total',
     'given_back': 'store_segments_reclaimed_total', 'reclaimed': 'store_reclaimed_bytes_total',
+    'recycled': 'store_segments_recycled_total',
     'runs': 'index_runs_total', 'delta': 'index_delta_bytes', 'sessions': 'sessions_open',
     'cpu': 'process_cpu_seconds_total',
 }
