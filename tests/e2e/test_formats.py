@@ -85,6 +85,10 @@ class KeptStores(StoreCase):
         """Both of its logs have a compacted segment."""
         self.check('format-2-closed')
 
+    def test_format_3_killed(self):
+        """Its last segment was recycled, and has yet to be begun."""
+        self.check('format-3-killed')
+
     def test_every_kept_store_is_tested(self):
         names = {path.name.removesuffix('.tar.xz').replace('-', '_')
                  for path in STORES.glob('*.tar.xz')}
