@@ -5,7 +5,6 @@ Fills a store of many messages and mailboxes through the storage interface (benc
 it, and measures what a start and a login then take, and mail into the large store against mail
 into an empty one, in pairs. See docs/BENCHMARKS.md.
 """
-import argparse
 import json
 import os
 import shutil
@@ -16,6 +15,7 @@ import sys
 import tempfile
 import time
 
+import flags
 from process import Failure, Server, cpu_ns, free_port, listens
 
 FILL_SECONDS_MAX = 3600
@@ -24,26 +24,18 @@ MEBIBYTE = 1 << 20
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
-    parser.add_argument("--build", default="build/bench", metavar="DIR",
-                        help="build folder with bench/store_fill (%(default)s)")
-    parser.add_argument("--mailrace", default="build/release/mailrace", metavar="FILE",
-                        help="the program (%(default)s)")
-    parser.add_argument("--directory", metavar="DIR",
-                        help="on the disk to measure (default: the build's)")
-    parser.add_argument("--messages", type=int, default=10_000_000, metavar="N",
-                        help="in the large store (%(default)s)")
-    parser.add_argument("--mailboxes", type=int, default=1_000_000, metavar="N",
-                        help="that they are for (%(default)s)")
-    parser.add_argument("--pairs", type=int, default=3, metavar="N",
-                        help="of mail into the empty and into the large store (%(default)s)")
-    parser.add_argument("--pair-messages", type=int, default=1_000_000, metavar="N",
-                        help="appended in each (%(default)s)")
-    parser.add_argument("--mail-messages", type=int, default=300_000, metavar="N",
-                        help="mailed in each (%(default)s)")
+    parser = flags.Parser(__doc__)
+    parser.add_places("store_fill")
+    for flag, number, about in (
+            ("--messages", 10_000_000, "in the large store"),
+            ("--mailboxes", 1_000_000, "that they are for"),
+            ("--pairs", 3, "of mail into the empty and into the large store"),
+            ("--pair-messages", 1_000_000, "appended in each"),
+            ("--mail-messages", 300_000, "mailed in each")):
+        parser.add_argument(flag, type=flags.count, default=number, metavar="N",
+                            help=f"{about} (%(default)s)")
     parser.add_argument("--keep-caches", action="store_true",
                         help="do not drop the kernel's caches, which others use, too")
-    parser.add_argument("--json", metavar="FILE", help="every figure, for other programs")
     return parser.parse_args()
 
 
@@ -201,11 +193,11 @@ def report(options, figures):
 
 def main():
     options = arguments()
-    for flag, program in (("--build", os.path.join(options.build, "bench", "store_fill")),
-                          ("--mailrace", options.mailrace)):
-        if not os.access(program, os.X_OK):
-            print(f"store.py: {flag}: no program {program}", file=sys.stderr)
-            return os.EX_NOINPUT
+    failed = flags.missing(options, "store_fill")
+    if failed:
+        code, line = failed
+        print(f"store.py: {line}", file=sys.stderr)
+        return code
     directory = tempfile.mkdtemp(prefix="store-", dir=options.directory or options.build)
     bench = Bench(options, directory)
     try:
