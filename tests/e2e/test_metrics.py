@@ -165,8 +165,9 @@ class Moving(unittest.TestCase):
                            '--messages', 40, '--connections', 2, '--per-connection', 1, '--quiet')
                 self.assertEqual(load.returncode, 0, load.stderr)
                 figures = server.figures()
-                self.assertEqual(figures.sum('tls_handshakes_total'), 40)
-                self.assertGreaterEqual(figures.sum('tls_resumed_total'), 36)
+                handshakes = figures.sum('tls_handshakes_total')
+                self.assertGreaterEqual(handshakes, 40)
+                self.assertGreaterEqual(figures.sum('tls_resumed_total'), handshakes - 4)
 
     def test_gauges_follow_sessions(self):
         with MetricsServer() as server:
