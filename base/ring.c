@@ -29,7 +29,6 @@ enum { SLEEPING, RUNNING, WOKEN };
 #define WAKE_OPERATION 0u
 
 #define FEATURE_MIN_TIMEOUT (1u << 15) /* IORING_FEAT_MIN_TIMEOUT, Linux 6.12 */
-#define GATHER_MAX 64u
 #define OFTEN 3u
 #define MEASURE_NS NS_PER_MS
 
@@ -100,7 +99,7 @@ static enum status explain(struct fault *fault, int error)
 }
 
 /* As io_uring_submit_and_wait_timeout, but comes back with a first completion only once `gather_us`
- * are over, or GATHER_MAX have come. liburing 2.3 knows neither the field (then still padding) nor
+ * are over, or enough have come. liburing 2.3 knows neither the field (then still padding) nor
  * how to pass it. */
 static int enter_gathering(struct ring *ring, struct __kernel_timespec *wait)
 {
@@ -110,7 +109,7 @@ static int enter_gathering(struct ring *ring, struct __kernel_timespec *wait)
     unsigned queued = sq->sqe_tail - __atomic_load_n(sq->khead, __ATOMIC_ACQUIRE);
     struct io_uring_getevents_arg argument = {.pad = ring->gather_us,
                                               .ts = (uint64_t)(uintptr_t)wait};
-    return io_uring_enter2((unsigned)ring->uring.ring_fd, queued, GATHER_MAX,
+    return io_uring_enter2((unsigned)ring->uring.ring_fd, queued, ring->gather_enough,
                            IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, (void *)&argument,
                            sizeof argument);
 }
@@ -251,11 +250,13 @@ static void measure(struct ring *ring)
     ring->often_completed = ring->completed;
 }
 
-bool ring_gather(struct ring *ring, uint32_t us)
+bool ring_gather(struct ring *ring, uint32_t us, unsigned enough)
 {
+    INVARIANT(enough >= 1 && enough <= RING_GATHER_MAX);
     if (us > 0 && !(ring->uring.features & FEATURE_MIN_TIMEOUT))
         return false;
     ring->gather_us = us;
+    ring->gather_enough = enough;
     ring->often = false;
     return true;
 }

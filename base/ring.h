@@ -30,7 +30,7 @@ struct ring {
     uint64_t wake_count;  /* the eventfd's buffer */
     uint32_t awake; /* atomic: sleeping, running or woken (ring.c), so that wakes cost little */
     uint64_t submitted, completed;      /* operations, for metrics and tests */
-    uint32_t gather_us;                 /* see ring_gather */
+    uint32_t gather_us, gather_enough;  /* see ring_gather */
     bool often;                         /* completions came often lately, */
     uint64_t often_ns, often_completed; /* … measured since then */
 };
@@ -63,10 +63,12 @@ static inline void ring_tag(struct io_uring_sqe *sqe, unsigned operation, uint64
  * never ring_turn. */
 unsigned ring_turn(struct ring *ring, uint64_t wait_ns);
 
-/* While completions come often, lets them come together for `us` microseconds before a turn goes
- * on: fewer turns and less CPU, each completion later by as much. 0: never, as at first. False: the
- * kernel can't (before 6.12). */
-bool ring_gather(struct ring *ring, uint32_t us);
+#define RING_GATHER_MAX 64u
+
+/* While completions come often, lets them come together for `us` microseconds, or until there are
+ * `enough` (1 to RING_GATHER_MAX), before a turn goes on: fewer turns and less CPU, each completion
+ * later by as much. 0: never, as at first. False: the kernel can't (before 6.12). */
+bool ring_gather(struct ring *ring, uint32_t us, unsigned enough);
 
 /* Any thread: makes a waiting (or the next) ring_turn return. What the thread wrote before it, the
  * loop sees after that turn. Costs a system call only when the loop sleeps. */

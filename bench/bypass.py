@@ -6,7 +6,6 @@ The transport ceiling of each, then `mailrace serve` under `mailrace blast`, at 
 connections. In interleaved rounds: only ratios within a round are claims. See
 docs/KERNEL-BYPASS.md.
 """
-import argparse
 import contextlib
 import json
 import os
@@ -20,6 +19,7 @@ import time
 from dataclasses import dataclass
 
 import bypass_report
+import flags
 import report
 from process import Client, Failure, Server, cpu_ns, free_port, metric
 
@@ -210,27 +210,14 @@ class Bench:
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
-    parser.add_argument("--build", default="build/bench", metavar="DIR",
-                        help="build folder with bench/ceiling (%(default)s)")
-    parser.add_argument("--mailrace", default="build/release/mailrace", metavar="FILE",
-                        help="the program (%(default)s)")
-    parser.add_argument("--directory", metavar="DIR",
-                        help="on the disk to measure (default: the build's)")
-    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="(%(default)s)")
-    parser.add_argument("--scale", type=float, default=1, metavar="X",
-                        help="that many times the messages (%(default)s)")
-    parser.add_argument("--only", default="", metavar="REGEX",
-                        help="workloads to measure, like '4 KiB, ' or '10,000' (all)")
-    parser.add_argument("--commit-depth", type=int, default=1, metavar="N",
+    parser = flags.Parser(__doc__)
+    parser.add_places("ceiling")
+    parser.add_rounds("'4 KiB, ' or '10,000'")
+    parser.add_argument("--commit-depth", type=flags.number(int, 1), default=1, metavar="N",
                         help="of both servers, as of mailrace serve (%(default)s)")
     parser.add_argument("--mail-only", action="store_true", help="without the ceilings")
-    parser.add_argument("--pause", type=float, default=0.2, metavar="S",
+    parser.add_argument("--pause", type=flags.number(float, 0), default=0.2, metavar="S",
                         help="between two samples, for what else runs there (%(default)s)")
-    parser.add_argument("--server-core", type=int, default=0, metavar="N", help="(%(default)s)")
-    parser.add_argument("--client-core", type=int, default=1, metavar="N", help="(%(default)s)")
-    parser.add_argument("--json", metavar="FILE", help="every sample, for other programs")
-    parser.add_argument("--markdown", action="store_true", help="print Markdown tables")
     return parser.parse_args()
 
 
@@ -245,6 +232,11 @@ def refusal(program):
 
 def main():
     options = arguments()
+    failed = flags.missing(options, "ceiling", [each.name for each in WORKLOADS])
+    if failed:
+        code, line = failed
+        print(f"bypass.py: {line}", file=sys.stderr)
+        return code
     why = refusal(options.mailrace)
     if why:
         print(f"skipped: {why}")

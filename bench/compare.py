@@ -5,7 +5,6 @@ its load generator with Postfix's smtp-source.
 Everything is measured in the same run, in several interleaved rounds, because the machine drifts:
 only ratios within a round are claims. See docs/BENCHMARKS.md.
 """
-import argparse
 import dataclasses
 import json
 import os
@@ -16,6 +15,7 @@ import signal
 import sys
 import tempfile
 
+import flags
 import open_loop
 import report
 import targets
@@ -25,56 +25,11 @@ from subjects import Place, subjects
 from workloads import ITSELF, WORKLOADS
 
 
-def number(kind, least):
-    """A number from `least` to 1000."""
-    def parse(text):
-        try:
-            value = kind(text)
-        except ValueError:
-            value = None
-        if value is None or not least <= value <= 1000:
-            raise argparse.ArgumentTypeError(f"{text}: not from {least} to 1000")
-        return value
-    return parse
-
-
-def pattern(text):
-    try:
-        return re.compile(text)
-    except re.error as error:
-        raise argparse.ArgumentTypeError(f"{text}: {error}") from None
-
-
-class Parser(argparse.ArgumentParser):
-    """Wrong usage ends with the code that the rest of mailrace has for it."""
-
-    def error(self, message):
-        self.exit(os.EX_USAGE, f"compare.py: {message} (see --help)\n")
-
-
 def arguments():
-    parser = Parser(
-        description=__doc__.split("\n\n", maxsplit=1)[0],
-        epilog="example: bench/compare.py --build build/bench "
-               "--mailrace build/release/mailrace --json compare.json")
-    parser.add_argument("--build", default="build/bench", metavar="DIR",
-                        help="build folder with bench/ceiling (%(default)s)")
-    parser.add_argument("--mailrace", default="build/release/mailrace", metavar="FILE",
-                        help="the program: a server, and the client of all (%(default)s)")
-    parser.add_argument("--directory", metavar="DIR",
-                        help="on the disk to measure (default: the build's)")
-    parser.add_argument("--rounds", type=number(int, 1), default=3, metavar="N",
-                        help="(%(default)s)")
-    parser.add_argument("--scale", type=number(float, 0.001), default=1, metavar="X",
-                        help="that many times the messages and seconds (%(default)s)")
-    parser.add_argument("--only", type=pattern, default="", metavar="REGEX",
-                        help="workloads to measure, like 'plain, 64' or 'open loop' (all)")
-    parser.add_argument("--server-core", type=number(int, 0), default=0, metavar="N",
-                        help="(%(default)s)")
-    parser.add_argument("--client-core", type=number(int, 0), default=1, metavar="N",
-                        help="(%(default)s)")
-    parser.add_argument("--json", metavar="FILE", help="every sample, for other programs")
-    parser.add_argument("--markdown", action="store_true", help="print Markdown tables")
+    parser = flags.Parser(__doc__, epilog="example: bench/compare.py --build build/bench "
+                                          "--mailrace build/release/mailrace --json compare.json")
+    parser.add_places("ceiling")
+    parser.add_rounds("'plain, 64' or 'open loop'")
     parser.add_argument("--check", action="store_true",
                         help="exit 1 unless the acceptance lines are met")
     return parser.parse_args()
@@ -170,32 +125,10 @@ def run(options):
     return 1 if options.check and not met else 0
 
 
-def missing(options):
-    """What this can't begin without: an exit code and a line, or nothing."""
-    ceiling = os.path.join(options.build, "bench", "ceiling")
-    for flag, program in [("--build", ceiling), ("--mailrace", options.mailrace)]:
-        if not (os.path.isfile(program) and os.access(program, os.X_OK)):
-            return os.EX_NOINPUT, f"{flag}: no program {program}: build it first (./dev bench does)"
-    if options.directory and not os.path.isdir(options.directory):
-        return os.EX_NOINPUT, f"--directory: no folder {options.directory}"
-    cores = os.sched_getaffinity(0)
-    for flag, core in [("--server-core", options.server_core),
-                       ("--client-core", options.client_core)]:
-        if core not in cores:
-            return os.EX_USAGE, f"{flag} {core}: there are only {sorted(cores)}"
-    if not any(re.search(options.only, name)
-               for name in [*(each.name for each in WORKLOADS), open_loop.NAME]):
-        return os.EX_USAGE, f"--only {options.only.pattern}: no workload has such a name"
-    try:
-        with open(options.json or os.devnull, "a", encoding="utf-8"):
-            return None
-    except OSError as error:
-        return os.EX_CANTCREAT, f"--json: {error}"
-
-
 def main():
     options = arguments()
-    failed = missing(options)
+    failed = flags.missing(options, "ceiling",
+                           [*(each.name for each in WORKLOADS), open_loop.NAME])
     if failed:
         code, line = failed
         print(f"compare.py: {line}", file=sys.stderr)

@@ -5,7 +5,6 @@ Fills a store of many messages and mailboxes through the storage interface (benc
 it, and measures what a start and a login then take, and mail into the large store against mail
 into an empty one, in pairs. See docs/BENCHMARKS.md.
 """
-import argparse
 import json
 import os
 import shutil
@@ -16,6 +15,7 @@ import sys
 import tempfile
 import time
 
+import flags
 from process import Failure, Server, cpu_ns, free_port, listens
 
 FILL_SECONDS_MAX = 3600
@@ -24,24 +24,18 @@ MEBIBYTE = 1 << 20
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
-    parser.add_argument("--build", default="build/bench", metavar="DIR",
-                        help="build folder with bench/store_fill (%(default)s)")
-    parser.add_argument("--mailrace", default="build/release/mailrace", metavar="FILE",
-                        help="the program (%(default)s)")
-    parser.add_argument("--directory", metavar="DIR",
-                        help="on the disk to measure (default: the build's)")
-    parser.add_argument("--messages", type=int, default=10_000_000, metavar="N",
-                        help="in the large store (%(default)s)")
-    parser.add_argument("--mailboxes", type=int, default=1_000_000, metavar="N",
-                        help="that they are for (%(default)s)")
-    parser.add_argument("--pairs", type=int, default=3, metavar="N",
-                        help="of mail into the empty and into the large store (%(default)s)")
-    parser.add_argument("--pair-messages", type=int, default=300_000, metavar="N",
-                        help="in each (%(default)s)")
+    parser = flags.Parser(__doc__)
+    parser.add_places("store_fill")
+    for flag, number, about in (
+            ("--messages", 10_000_000, "in the large store"),
+            ("--mailboxes", 1_000_000, "that they are for"),
+            ("--pairs", 3, "of mail into the empty and into the large store"),
+            ("--pair-messages", 1_000_000, "appended in each"),
+            ("--mail-messages", 300_000, "mailed in each")):
+        parser.add_argument(flag, type=flags.count, default=number, metavar="N",
+                            help=f"{about} (%(default)s)")
     parser.add_argument("--keep-caches", action="store_true",
                         help="do not drop the kernel's caches, which others use, too")
-    parser.add_argument("--json", metavar="FILE", help="every figure, for other programs")
     return parser.parse_args()
 
 
@@ -84,44 +78,52 @@ class Bench:
                                    "resident_bytes": steps["open"]["resident_bytes"]}
         self.figures["logins"] = steps["logins"]
 
-    def pair(self, number):
+    def pair(self, number, measure):
+        """The same into an empty and into the large store, in turns."""
         found = {}
         for name in ("empty", "large") if number % 2 else ("large", "empty"):
             store = self.large if name == "large" else self.empty
             if name == "empty":
                 shutil.rmtree(store, ignore_errors=True)
                 os.mkdir(store)
-            steps = self.fill(store, "--messages", self.options.pair_messages, "--seed", number)
-            found[name] = steps["fill"]
+            found[name] = measure(store, number)
         return found
 
-    def serve(self):
-        """Mail over SMTP into the large store: the index's part of the processor time."""
-        port, report = free_port(), os.path.join(os.path.dirname(self.large), "blast.json")
+    def append(self, store, number):
+        """As fast as the store takes it: no sessions, no network."""
+        return self.fill(store, "--messages", self.options.pair_messages, "--seed", number)["fill"]
+
+    def mail(self, store, number):
+        """Over SMTP: the rate, and the index's part of the processor time."""
+        port, report = free_port(), os.path.join(os.path.dirname(store), "blast.json")
         server = Server([self.options.mailrace, "serve", "--smtp", f"127.0.0.1:{port}",
-                         "--store", self.large, "--accept-all", "--shards", "1"], 0)
+                         "--store", store, "--accept-all", "--shards", "1"], 0)
+        messages = self.options.mail_messages
         try:
             server.wait(lambda: server.ready.is_set() and listens(port))
             settle(server.process.pid)
             before = cpu_ns(server.process.pid), index_cpu_seconds(server.process.pid)
             subprocess.run([self.options.mailrace, "blast", f"smtp://127.0.0.1:{port}",
-                            "--messages", str(self.options.pair_messages), "--pipeline",
-                            "--connections", "200", "--json", report], check=True,
+                            "--messages", str(messages), "--pipeline", "--connections", "200",
+                            "--users", str(self.options.mailboxes), "--seed", str(number + 1),
+                            "--json", report], check=True,
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=600)
             settle(server.process.pid)
             every = (cpu_ns(server.process.pid) - before[0]) / 1e9
             index = index_cpu_seconds(server.process.pid) - before[1]
         finally:
             server.stop()
-        messages = self.options.pair_messages
-        self.figures["serve"] = {"cpu_us": every * 1e6 / messages,
-                                 "index_cpu_us": index * 1e6 / messages}
+        with open(report, encoding="utf-8") as file:
+            rate = messages / json.load(file)["seconds"]
+        return {"rate": rate, "cpu_us": every * 1e6 / messages,
+                "index_cpu_us": index * 1e6 / messages}
 
     def run(self):
         self.make_large()
         self.start_cold()
-        self.figures["pairs"] = [self.pair(number) for number in range(self.options.pairs)]
-        self.serve()
+        for name, measure in (("appended", self.append), ("mailed", self.mail)):
+            self.figures[name] = [self.pair(number, measure)
+                                  for number in range(self.options.pairs)]
 
 
 def drop_caches():
@@ -161,7 +163,6 @@ def middle(pairs, value):
 
 def report(options, figures):
     fill, restart, logins = figures["fill"], figures["restart"], figures["logins"]
-    served, pairs = figures["serve"], figures["pairs"]
     grown = fill["resident_bytes"] - fill["resident_before_bytes"]
     cold = "caches dropped" if figures["caches_dropped"] else "caches NOT dropped"
     rows = [
@@ -175,12 +176,15 @@ def report(options, figures):
         ("login of a maildrop, cold", f"median {logins['p50_ms']:.2f} ms, 99 % "
                                       f"{logins['p99_ms']:.2f} ms, of {logins['logins']}"),
     ]
-    for name, key in (("rate", "rate"), ("CPU per message", "cpu_us")):
-        found = middle(pairs, lambda pair, key=key: pair["large"][key] / pair["empty"][key])
-        rows.append((f"large / empty, {name}", "%.2f (%.2f … %.2f)" % found))
-    rest = served["cpu_us"] - served["index_cpu_us"]
+    for kind in ("appended", "mailed"):
+        for name, key in (("rate", "rate"), ("CPU per message", "cpu_us")):
+            found = middle(figures[kind],
+                           lambda pair, key=key: pair["large"][key] / pair["empty"][key])
+            rows.append((f"{kind}, large / empty, {name}", "%.2f (%.2f … %.2f)" % found))
+    rest = middle(figures["mailed"], lambda pair: pair["large"]["cpu_us"] -
+                  pair["large"]["index_cpu_us"])[0]
     whole = rest + fill["index_cpu_us"]
-    rows.append(("index's part of serving", f"{fill['index_cpu_us']:.2f} µs a message over the "
+    rows.append(("index's part of mail", f"{fill['index_cpu_us']:.2f} µs a message over the "
                  f"whole fill, beside {rest:.2f} µs for taking mail: "
                  f"{100 * fill['index_cpu_us'] / whole:.0f} %"))
     width = max(len(name) for name, _ in rows)
@@ -189,11 +193,11 @@ def report(options, figures):
 
 def main():
     options = arguments()
-    for flag, program in (("--build", os.path.join(options.build, "bench", "store_fill")),
-                          ("--mailrace", options.mailrace)):
-        if not os.access(program, os.X_OK):
-            print(f"store.py: {flag}: no program {program}", file=sys.stderr)
-            return os.EX_NOINPUT
+    failed = flags.missing(options, "store_fill")
+    if failed:
+        code, line = failed
+        print(f"store.py: {line}", file=sys.stderr)
+        return code
     directory = tempfile.mkdtemp(prefix="store-", dir=options.directory or options.build)
     bench = Bench(options, directory)
     try:

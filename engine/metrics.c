@@ -85,6 +85,8 @@ static const struct family families[] = {
            "Sessions ended because the peer was silent for too long."),
     FAMILY(COUNTER, SHARD, "mailrace_tls_handshakes_total", shard.counters.tls_handshakes,
            "TLS handshakes that were completed."),
+    FAMILY(COUNTER, SHARD, "mailrace_tls_resumed_total", shard.counters.tls_resumed,
+           "Of those the ones that went on with the keys of an earlier session."),
     FAMILY(COUNTER, SHARD, "mailrace_tls_failures_total", shard.counters.tls_failures,
            "Sessions ended because of what came where TLS was due, or inside it."),
     FAMILY(COUNTER, SHARD, "mailrace_messages_stored_total", shard.counters.messages_stored,

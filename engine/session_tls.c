@@ -112,6 +112,7 @@ static void secured(struct session *session)
 {
     struct shard *shard = session->shard;
     shard->counters.tls_handshakes++;
+    shard->counters.tls_resumed += tls_is_resumed(&session->tls->filter);
     session->active_ms = (uint32_t)shard_now_ms(shard);
     session->door->secured(session, span_text(session->tls->filter.cipher));
     session_set_timer(session);

@@ -72,7 +72,7 @@ struct shard_counters { /* for metrics and the exit line; written by the shard's
     uint64_t sessions_open[DOOR_KINDS + 1]; /* now; the last are outgoing */
     uint64_t sessions_opened[DOOR_KINDS + 1], sessions_refused[DOOR_KINDS + 1];
     uint64_t messages_stored, messages_failed, logins, login_failures, fetches, timeouts;
-    uint64_t tls_handshakes, tls_failures;
+    uint64_t tls_handshakes, tls_resumed, tls_failures;
 };
 
 struct shard_figures { /* everything that a shard counts */

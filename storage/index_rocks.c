@@ -18,7 +18,7 @@ enum {
     CACHE_BYTES = 32 << 20,
     BLOCK_BYTES = 8 << 10,
     BLOOM_BITS = 10,
-    RUNS_MERGED_FROM = 8, /* so many files that overlap are made fewer */
+    RUNS_MERGED_FROM = 24, /* so many files that overlap are made fewer; a login looks into each */
     ROOM_BYTES = 4 << 20,
     ROOM_FILES = 16, /* to be made */
     READ_TRIES = 5,  /* a writer may remove a file that a reader is about to open */

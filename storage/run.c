@@ -6,14 +6,21 @@
 
 #include <stdlib.h>
 
+enum { AHEAD = 4 };
+
 struct run_change { /* of a segment's counts */
     uint32_t log, segment;
     uint64_t counts[INDEX_COUNTS];
 };
 
+struct run_mailbox { /* sorting looks at the mailbox itself only to tell equal hashes apart */
+    uint64_t hash;
+    const struct delta_mailbox *mailbox;
+};
+
 struct run_work {
     struct index *index;
-    const struct delta_mailbox **mailboxes; /* in order of their keys */
+    struct run_mailbox *mailboxes; /* in order of their keys */
     size_t mailboxes_count;
     struct run_change *changes;
     size_t changes_count;
@@ -28,10 +35,10 @@ static int by_number(uint64_t a, uint64_t b)
 
 static int compare_mailboxes(const void *left, const void *right)
 {
-    const struct delta_mailbox *a = *(const struct delta_mailbox *const *)left;
-    const struct delta_mailbox *b = *(const struct delta_mailbox *const *)right;
-    if (a->hash != b->hash)
-        return by_number(a->hash, b->hash);
+    const struct run_mailbox *one = left, *other = right;
+    const struct delta_mailbox *a = one->mailbox, *b = other->mailbox;
+    if (one->hash != other->hash)
+        return by_number(one->hash, other->hash);
     if (a->name_bytes != b->name_bytes)
         return by_number(a->name_bytes, b->name_bytes);
     return memcmp(a->name, b->name, a->name_bytes);
@@ -82,11 +89,13 @@ static enum status collect(struct run_work *work, const struct run_plan *plan)
         const struct delta *delta = plan->deltas[i];
         for (uint32_t at = 0; at <= delta->mask; at++) {
             const struct delta_mailbox *mailbox = delta->table[at];
+            __builtin_prefetch(delta->table[(at + 2 * AHEAD) & delta->mask]);
             if (!mailbox || mailbox->count + mailbox->dead_count == 0)
                 continue;
             size_t both = (size_t)mailbox->count + mailbox->dead_count;
             most = both > most ? both : most;
-            work->mailboxes[work->mailboxes_count++] = mailbox;
+            work->mailboxes[work->mailboxes_count++] =
+                (struct run_mailbox){.hash = mailbox->hash, .mailbox = mailbox};
             note(work, mailbox->links, mailbox->count, false);
             note(work, mailbox->dead, mailbox->dead_count, true);
         }
@@ -150,6 +159,20 @@ static void put_mailbox(struct run_work *work, const struct delta_mailbox *mailb
     }
 }
 
+/* Nothing of them is in the cache by now: the next ones are fetched while one is written. */
+static void put_mailboxes(struct run_work *work)
+{
+    if (work->mailboxes_count > 0)
+        qsort(work->mailboxes, work->mailboxes_count, sizeof(*work->mailboxes), compare_mailboxes);
+    for (size_t i = 0; i < work->mailboxes_count; i++) {
+        if (i + 2 * AHEAD < work->mailboxes_count)
+            __builtin_prefetch(work->mailboxes[i + 2 * AHEAD].mailbox);
+        if (i + AHEAD < work->mailboxes_count)
+            __builtin_prefetch(work->mailboxes[i + AHEAD].mailbox->links);
+        put_mailbox(work, work->mailboxes[i].mailbox);
+    }
+}
+
 static bool is_before(const struct coverage_range *a, const struct coverage_range *b)
 {
     return a->first != b->first ? a->first < b->first : a->last < b->last;
@@ -199,11 +222,7 @@ enum status run_write(struct index *index, const struct run_plan *plan)
     if (status == STATUS_OK) {
         put_counts(work);
         put_identity(work, plan);
-        if (work->mailboxes_count > 0)
-            qsort(work->mailboxes, work->mailboxes_count, sizeof(*work->mailboxes),
-                  compare_mailboxes);
-        for (size_t i = 0; i < work->mailboxes_count; i++)
-            put_mailbox(work, work->mailboxes[i]);
+        put_mailboxes(work);
         put_coverage(work, plan);
         status = index->calls->end(index, true);
     }

@@ -168,7 +168,7 @@ static const struct option_row rows[] = {
     {"timeout", "T", "for any reply (default 60s, or what RFC 5321 says if less)", OPTION_DURATION,
      FIELD(timeout_ms), 1, 3600000, NULL},
     {"gather", "US",
-     "let replies come together so long: less CPU, but added to latencies (default 0)",
+     "let replies come together so long: less CPU, but added to latencies (default: by itself)",
      OPTION_NUMBER, FIELD(gather_us), 0, 100000, NULL},
     BYPASS_ROWS(set_io, add_dpdk_address, add_dpdk_gateway),
     {"seed", "N", "of everything drawn by lot (default 1)", OPTION_SIZE, FIELD(seed), 0, UINT64_MAX,

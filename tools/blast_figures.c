@@ -93,9 +93,11 @@ static void note_trust(struct notebook *book, const struct blast_options *option
              "the load generator was busy %s of the time: it, not the server, may have been "
              "the limit; try more --shards",
              figure_part(busy < 1 ? busy : 1, part));
-    if (options->gather_us > 0)
-        note(book, false, "replies were gathered for up to %" PRIu32 " µs, which latencies contain",
-             options->gather_us);
+    if (blast_gather_us(options) > 0)
+        note(book, false,
+             "replies were gathered for up to %" PRIu32 " µs, which latencies contain%s",
+             blast_gather_us(options),
+             options->gather_us == BLAST_GATHER_AUTO ? " (--gather 0: they are not)" : "");
     if (ended(&report->total.messages) > 0 && report->seconds < SHORT_SECONDS)
         note(book, false, "it lasted less than a second: too short for its rates to mean much");
     if (acked > 0 && acked < FEW_MESSAGES)

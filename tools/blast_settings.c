@@ -132,7 +132,7 @@ json_t *blast_settings_json(const struct blast_options *options)
         {"ledger", json_make_text(options->ledger_path)},
         {"source", sources_json(options)},
         {"timeout", seconds(options->timeout_ms)},
-        {"gather", count_or_null(options->gather_us)},
+        {"gather", count_or_null(blast_gather_us(options))},
         {"io", json_string(options->dpdk.wanted ? "dpdk" : "uring")},
         {"seed", json_make_count(options->seed)},
     };

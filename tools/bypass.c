@@ -29,7 +29,8 @@ enum status bypass_add_gateway(struct dpdk_options *dpdk, const char *text, stru
 enum status bypass_check(const struct dpdk_options *dpdk, struct fault *fault)
 {
     bool told = dpdk->addresses_count > 0 || dpdk->arguments != NULL || dpdk->port != 0 ||
-                dpdk->gateways[0].any.sa_family != 0 || dpdk->gateways[1].any.sa_family != 0;
+                dpdk->mtu != 0 || dpdk->unchecked || dpdk->gateways[0].any.sa_family != 0 ||
+                dpdk->gateways[1].any.sa_family != 0;
     if (told && !dpdk->wanted)
         return fault_set(fault, STATUS_USAGE, "--dpdk-…: only with --io dpdk");
     if (dpdk->wanted && dpdk->addresses_count == 0)

@@ -41,6 +41,14 @@
          DPDK_MTU_MIN,                                                                             \
          DPDK_MTU_MAX,                                                                             \
          NULL},                                                                                    \
+        {"dpdk-unchecked",                                                                         \
+         NULL,                                                                                     \
+         "no checksums of TCP: for net_memif, at both ends",                                       \
+         OPTION_FLAG,                                                                              \
+         FIELD(dpdk.unchecked),                                                                    \
+         0,                                                                                        \
+         0,                                                                                        \
+         NULL},                                                                                    \
         {"dpdk-port", "N", "which port of DPDK's (default 0)", OPTION_NUMBER, FIELD(dpdk.port), 0, \
          UINT16_MAX,  NULL},                                                                       \
     {                                                                                              \

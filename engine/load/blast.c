@@ -21,6 +21,8 @@ enum {
     RECEIVE_BUFFERS = 1024,
     RECEIVE_BUFFER_BYTES = 4096, /* replies are short */
     SPARE_CONNECTIONS = 64,
+    GATHER_US = 200, /* of a closed loop */
+    GATHER_CONNECTIONS_MIN = 4,
     SPARE_DESCRIPTORS = 64,
     LOOK_MS = 250,
     LINK_WAIT_MS = 5000,
@@ -74,6 +76,7 @@ void blast_options_default(struct blast_options *options)
         .to = "user%d@example.test",
         .users = 1000,
         .timeout_ms = 60000,
+        .gather_us = BLAST_GATHER_AUTO,
         .seed = 1,
     };
     dpdk_options_default(&options->dpdk);
@@ -84,7 +87,23 @@ void blast_options_default(struct blast_options *options)
     INVARIANT(status == STATUS_OK);
 }
 
+uint32_t blast_gather_us(const struct blast_options *options)
+{
+    if (options->gather_us != BLAST_GATHER_AUTO)
+        return options->gather_us;
+    bool gathers = options->rate == 0 && !options->dpdk.wanted &&
+                   options->connections / options->shards >= GATHER_CONNECTIONS_MIN;
+    return gathers ? GATHER_US : 0;
+}
+
 /* ------------------------------------------------------------------------ a part's thread ---- */
+
+static unsigned gather_enough(const struct blast_options *options)
+{
+    uint32_t half = options->connections / options->shards / 2;
+    bool counts = options->gather_us == BLAST_GATHER_AUTO && half > 0 && half < RING_GATHER_MAX;
+    return counts ? half : RING_GATHER_MAX;
+}
 
 static enum status part_open(struct part *part)
 {
@@ -92,7 +111,9 @@ static enum status part_open(struct part *part)
     enum status status = ring_open(&part->ring, RING_ENTRIES, &part->fault);
     if (status != STATUS_OK)
         return status;
-    if (!ring_gather(&part->ring, blast->options->gather_us))
+    bool gathers =
+        ring_gather(&part->ring, blast_gather_us(blast->options), gather_enough(blast->options));
+    if (!gathers && blast->options->gather_us != BLAST_GATHER_AUTO)
         return fault_set(&part->fault, STATUS_SYSTEM, "--gather: needs Linux 6.12 or newer");
     const struct net_uring_options net = {
         .connections_max =

@@ -8,6 +8,7 @@
 #include "engine/net/dpdk/net_dpdk.h"
 
 #define BLAST_SOURCES_MAX 64u
+#define BLAST_GATHER_AUTO UINT32_MAX
 #define BLAST_STEPS_MAX 2000u /* of the time line: then neighbours are joined, two by two */
 
 struct blast_options {
@@ -31,7 +32,7 @@ struct blast_options {
     const char *ledger_path; /* NULL: none */
     union net_address sources[BLAST_SOURCES_MAX];
     uint32_t sources_count; /* 0: the system's choice */
-    uint32_t gather_us;     /* see ring_gather; 0: replies are taken at once */
+    uint32_t gather_us;     /* or BLAST_GATHER_AUTO; see blast_gather_us */
     struct dpdk_options dpdk;
     uint64_t timeout_ms; /* for any reply; RFC 5321's where that is less */
     uint64_t seed;
@@ -57,6 +58,12 @@ typedef void blast_progress(void *context, const struct blast_report *report);
 
 /* Options as the manual says; nothing to send to. */
 void blast_options_default(struct blast_options *options);
+
+/* How long replies come together before they are looked at, in microseconds (see ring_gather); 0:
+ * they are taken at once. By itself (BLAST_GATHER_AUTO) only a closed loop of several connections
+ * gathers, and until half of them have a reply at most: a server that has something to do never
+ * starves for it, and latencies at a given rate are not touched. */
+uint32_t blast_gather_us(const struct blast_options *options);
 
 /* Runs to the end, or to SIGINT or SIGTERM (a second one ends it at once). The report is the
  * caller's: large, to be allocated; it is filled also when the status is not OK, as far as load

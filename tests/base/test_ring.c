@@ -305,7 +305,7 @@ START_TEST(completions_gather)
     uint64_t values[APART];
     pthread_t thread;
     bool gathers = _i == 1;
-    if (gathers && !ring_gather(&ring, 50000))
+    if (gathers && !ring_gather(&ring, 50000, RING_GATHER_MAX))
         return; /* not on this kernel */
     for (uint64_t start = now_ns(); !ring.often && now_ns() - start < 20 * NS_PER_MS;) {
         submit_nop(operation, 0);

@@ -39,7 +39,7 @@ class Memif:
         self.more = []
         if long_frames:
             self.device += ',bsize=9216'
-            self.more = ['--dpdk-mtu', '9000']
+            self.more = ['--dpdk-mtu', '9000', '--dpdk-unchecked']
 
     def _flags(self, role, address):
         return ['--io', 'dpdk', '--dpdk-address', f'{address}/24', *self.more, '--dpdk-args',

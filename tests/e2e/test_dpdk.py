@@ -60,7 +60,7 @@ class Memif(LoadCase):
                                   '--size', '1k-3M', acked=60)
                 self.account(server, load, fetched=60)
                 if memif.more:
-                    self.assertIn('MTU 9000', '\n'.join(server.lines))
+                    self.assertIn('MTU 9000, no checksums', '\n'.join(server.lines))
 
     def test_two_shards_at_both_ends(self):
         with Server(*self.memif.server(), shards=2) as server:
@@ -114,6 +114,9 @@ class Memif(LoadCase):
             (CONFIG, 'there is no port 0',
              ('--io', 'dpdk', *address, '--dpdk-args', f'{dpdk.MEMORY} --no-pci')),
             (USAGE, '--dpdk-mtu', ('--io', 'dpdk', *address, '--dpdk-mtu', '1279')),
+            (USAGE, '--io dpdk', ('--dpdk-unchecked',)),
+            (CONFIG, 'only net_memif', ('--io', 'dpdk', *address, '--dpdk-unchecked', '--dpdk-args',
+                                        f'{dpdk.MEMORY} --vdev=net_null0')),
             (CONFIG, 'bsize=9216', ('--io', 'dpdk', *address, '--dpdk-mtu', '9000', '--dpdk-args',
                                      f'{dpdk.MEMORY} --vdev=net_memif0,socket=mtu')),
             (71, 'nr_hugepages', ('--io', 'dpdk', *address, '--dpdk-args', '--no-pci -m 9999999')),

@@ -219,6 +219,7 @@ START_TEST(figures_are_where_they_belong)
          PLACE(1, shard_figures, counters.sessions_open[DOOR_POP3S])},
         {"mailrace_tls_handshakes_total{shard=\"0\"}",
          PLACE(0, shard_figures, counters.tls_handshakes)},
+        {"mailrace_tls_resumed_total{shard=\"1\"}", PLACE(1, shard_figures, counters.tls_resumed)},
         {"mailrace_tls_failures_total{shard=\"1\"}",
          PLACE(1, shard_figures, counters.tls_failures)},
         {"mailrace_messages_stored_total{shard=\"1\"}",

@@ -18,6 +18,7 @@ struct blast_sample *blast_sample_empty(void)
     sample->options.messages = 2000;
     sample->options.connections = CONNECTIONS;
     sample->options.shards = 2;
+    sample->options.gather_us = 0;
     sample->options.user = "alice";
     sample->options.password = "sesame";
     return sample;

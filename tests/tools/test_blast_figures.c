@@ -56,12 +56,34 @@ static const struct {
     {.cpu_seconds = 9, .warning = true, .text = "the load generator was busy 100 % of the time"},
     {.cpu_seconds = 7, .text = NULL},
     {.gather_us = 50, .text = "replies were gathered for up to 50 µs"},
+    {.gather_us = BLAST_GATHER_AUTO, .text = "replies were gathered for up to 200 µs"},
+    {.gather_us = BLAST_GATHER_AUTO, .rate = 500, .text = "held 500/s within 0.01 %"},
     {.seconds = 0.9, .text = "it lasted less than a second"},
     {.acked = 999, .text = "999 messages are too few for p99.9"},
     {.acked = 1, .text = "1 message is too few for p99.9"},
 };
 
 enum { ROWS = sizeof rows / sizeof rows[0] };
+
+START_TEST(gathers_by_itself)
+{
+    struct blast_options options;
+    blast_options_default(&options);
+    ck_assert_uint_eq(blast_gather_us(&options), 200);
+    options.shards = options.connections / 3; /* at most three each: as good as one by one */
+    ck_assert_uint_eq(blast_gather_us(&options), 0);
+    options.gather_us = 7;
+    ck_assert_uint_eq(blast_gather_us(&options), 7);
+    options.rate = 100;
+    ck_assert_uint_eq(blast_gather_us(&options), 7);
+    options.gather_us = BLAST_GATHER_AUTO;
+    options.shards = 1;
+    ck_assert_uint_eq(blast_gather_us(&options), 0);
+    options.rate = 0;
+    options.dpdk.wanted = true; /* polls: nothing wakes it */
+    ck_assert_uint_eq(blast_gather_us(&options), 0);
+}
+END_TEST
 
 START_TEST(each_note)
 {
@@ -115,6 +137,7 @@ Suite *test_suite(void)
     TCase *tests = tcase_create("blast_figures");
     tcase_add_test(tests, rates);
     tcase_add_test(tests, nothing_is_divided_by_nothing);
+    tcase_add_test(tests, gathers_by_itself);
     tcase_add_loop_test(tests, each_note, 0, ROWS);
     tcase_add_test(tests, there_is_room_for_all_notes);
     suite_add_tcase(suite, tests);

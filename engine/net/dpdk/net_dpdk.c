@@ -59,6 +59,7 @@ enum status dpdk_open(struct dpdk **opened, const struct dpdk_options *options, 
                            &(struct port_options){.arguments = options->arguments,
                                                   .number = options->port,
                                                   .mtu = options->mtu,
+                                                  .unchecked = options->unchecked,
                                                   .steer = &dpdk->steer},
                            fault);
     if (status == STATUS_OK && options->link_wait_ms > 0 &&

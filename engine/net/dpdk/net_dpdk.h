@@ -21,6 +21,7 @@ struct dpdk_options {
     const char *arguments; /* of DPDK's environment, as in a shell; NULL: none */
     uint32_t port;         /* its number */
     uint32_t mtu;          /* bytes of a packet; 0: as the port has it */
+    bool unchecked;        /* segments without checksums: for memif, at both ends */
     uint32_t idle_us;      /* sleeps at most so long while nothing comes; 0: never sleeps */
     uint32_t link_wait_ms; /* so long the other end may take to come up before we begin */
     struct net_stack_address addresses[NET_STACK_ADDRESSES_MAX];

@@ -39,6 +39,7 @@ struct queue { /* a shard's side of the port */
 
 struct port {
     uint16_t number, mtu;
+    bool unchecked;
     uint16_t receivers, transmitters; /* shards with a queue of their own */
     const struct steer *steer;
     struct queue *queues;
@@ -280,8 +281,10 @@ static bool make_queue(struct port *port, uint32_t shard)
             return false;
     struct rte_ether_addr mac;
     rte_eth_macaddr_get(port->number, &mac);
-    queue->wire =
-        (struct wire){.calls = &port_calls, .mtu = port->mtu, .frames = frame_count(port->mtu) / 2};
+    queue->wire = (struct wire){.calls = &port_calls,
+                                .mtu = port->mtu,
+                                .unchecked = port->unchecked,
+                                .frames = frame_count(port->mtu) / 2};
     memcpy(queue->wire.mac, &mac, sizeof queue->wire.mac);
     return true;
 }
@@ -346,6 +349,18 @@ static uint16_t queues_wanted(const struct port *port, const struct rte_eth_dev_
     return (uint16_t)(shards < queues ? shards : queues);
 }
 
+static enum status allow_unchecked(struct port *port, const struct port_options *options,
+                                   const char *driver, struct fault *fault)
+{
+    port->unchecked = options->unchecked;
+    if (!options->unchecked || strcmp(driver, "net_memif") == 0)
+        return STATUS_OK;
+    return fault_set(fault, STATUS_CONFIG,
+                     "--dpdk-unchecked: bits may change on their way through %s: only net_memif "
+                     "goes without checksums",
+                     driver);
+}
+
 static enum status open_device(struct port *port, const struct port_options *options,
                                struct fault *fault)
 {
@@ -360,7 +375,10 @@ static enum status open_device(struct port *port, const struct port_options *opt
     error = configure(port, &info);
     if (error != 0)
         return refuse(fault, "the port can't be configured", error);
-    enum status status = mtu_agree(options, port->number, info.driver_name, &port->mtu, fault);
+    enum status status = allow_unchecked(port, options, info.driver_name, fault);
+    if (status != STATUS_OK)
+        return status;
+    status = mtu_agree(options, port->number, info.driver_name, &port->mtu, fault);
     if (status != STATUS_OK)
         return status;
     if (!make_queues(port))
@@ -372,8 +390,9 @@ static enum status open_device(struct port *port, const struct port_options *opt
         return fault_set(fault, STATUS_NETWORK,
                          "--io dpdk: the port can't be started: %s: is the other end there?",
                          rte_strerror(-error));
-    snprintf(port->text, sizeof port->text, "%s, %u queue%s, MTU %u", info.driver_name,
-             port->receivers, port->receivers == 1 ? "" : "s", port->mtu);
+    snprintf(port->text, sizeof port->text, "%s, %u queue%s, MTU %u%s", info.driver_name,
+             port->receivers, port->receivers == 1 ? "" : "s", port->mtu,
+             port->unchecked ? ", no checksums" : "");
     return STATUS_OK;
 }
 

@@ -18,6 +18,7 @@ struct port_options {
     const char *arguments; /* of DPDK's environment; NULL: none */
     uint32_t number;
     uint32_t mtu;              /* 0: as the port has it */
+    bool unchecked;            /* segments without checksums, for shared memory alone */
     const struct steer *steer; /* outlives the port */
 };
 

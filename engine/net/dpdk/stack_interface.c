@@ -55,7 +55,8 @@ static err_t init(struct netif *netif)
     netif->linkoutput = output;
     netif->flags =
         NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET | NETIF_FLAG_LINK_UP;
-    NETIF_SET_CHECKSUM_CTRL(netif, NETIF_CHECKSUM_ENABLE_ALL);
+    unsigned spared = net->wire->unchecked ? NETIF_CHECKSUM_GEN_TCP | NETIF_CHECKSUM_CHECK_TCP : 0;
+    NETIF_SET_CHECKSUM_CTRL(netif, NETIF_CHECKSUM_ENABLE_ALL & ~spared);
     return ERR_OK;
 }
 
