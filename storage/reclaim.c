@@ -157,17 +157,22 @@ static void pay(struct reclaim *reclaim, uint64_t now_ns)
         from_ns + (uint64_t)((double)bytes / (double)reclaim->bytes_per_second * NS_PER_S);
 }
 
-/* An idle log whose last segment holds no mail any more, and that has the next one ready, goes on
- * there: then this one can be given back. */
-static void leave_dead_segment(struct store_log *log, uint64_t now_ns)
+static bool is_idle(struct store_log *log, uint64_t now_ns)
 {
     struct reclaim *reclaim = &log->reclaim;
-    struct tally tally;
     if (log->counters.batches != reclaim->batches) {
         reclaim->batches = log->counters.batches;
         reclaim->idle_ns = now_ns;
     }
-    if (now_ns - reclaim->idle_ns < RECLAIM_IDLE_NS || !commit_can_move_on(&log->commit))
+    return now_ns - reclaim->idle_ns >= RECLAIM_IDLE_NS;
+}
+
+/* An idle log whose last segment holds no mail any more, and that has the next one ready, goes on
+ * there: then this one can be given back. */
+static void leave_dead_segment(struct store_log *log)
+{
+    struct tally tally;
+    if (!commit_can_move_on(&log->commit))
         return;
     tally_read(log->store, log->shard, log->commit.segment->number, &tally);
     if (tally.links == 0)
@@ -183,10 +188,14 @@ void reclaim_turn(struct store_log *log)
         if (reclaim->closing || (reclaim->bytes_per_second == 0 && !reclaim->all) ||
             now_ns < reclaim->look_ns)
             return;
-        leave_dead_segment(log, now_ns);
+        bool idle = is_idle(log, now_ns);
+        if (idle)
+            leave_dead_segment(log);
         reclaim->satisfied = !begin_one(log);
         if (reclaim->satisfied)
             reclaim->look_ns = now_ns + RECLAIM_LOOK_NS;
+        if (reclaim->satisfied && idle)
+            spare_let_go(&log->commit.spare);
     }
     if (!reclaim->busy || (now_ns < reclaim->paid_ns && !reclaim->all))
         return;

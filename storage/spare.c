@@ -184,11 +184,27 @@ void spare_has_retired(struct spare *spare)
     spare->retired = SPARE_RETIRED_KEPT;
 }
 
+static struct medium_name retired_name(const struct spare *spare)
+{
+    return (struct medium_name){.kind = MEDIUM_RETIRED, .shard = spare->shard};
+}
+
+/* Beside the state, which stays: how it ends is of no interest. */
+void spare_let_go(struct spare *spare)
+{
+    bool rests = spare->state == SPARE_READY || spare->state == SPARE_NONE;
+    if (spare->under_way || !rests || spare->retired != SPARE_RETIRED_KEPT)
+        return;
+    spare->retired = SPARE_RETIRED_UNSURE;
+    spare->under_way = true;
+    spare->op.done = spare_done;
+    spare->medium->calls->remove(spare->medium, retired_name(spare), &spare->op);
+}
+
 void spare_close(struct spare *spare)
 {
-    struct medium_name retired = {.kind = MEDIUM_RETIRED, .shard = spare->shard};
     if (spare->retired != SPARE_RETIRED_NONE)
-        (void)medium_remove_wait(spare->medium, retired);
+        (void)medium_remove_wait(spare->medium, retired_name(spare));
     spare->retired = SPARE_RETIRED_NONE;
 }
 

@@ -25,7 +25,8 @@ enum spare_state {
 /* A dead segment's object, to be recycled. */
 enum spare_retired {
     SPARE_RETIRED_NONE,
-    SPARE_RETIRED_UNSURE, /* the replacement that retires it is under way, or has failed */
+    SPARE_RETIRED_UNSURE, /* the replacement that retires it, or its removal, is under way or has
+                             failed */
     SPARE_RETIRED_KEPT,
 };
 
@@ -55,6 +56,8 @@ void spare_turn(struct spare *spare, uint64_t now_ns);
 /* A segment of `bytes` is being replaced, and its old object retired; and that has succeeded. */
 void spare_retiring(struct spare *spare);
 void spare_has_retired(struct spare *spare);
+/* Gives back what is retired: nobody seems to need another segment. */
+void spare_let_go(struct spare *spare);
 /* Gives back what was retired and not recycled. Waits; nothing may be under way. */
 void spare_close(struct spare *spare);
 

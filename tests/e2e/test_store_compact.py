@@ -58,7 +58,7 @@ class SpaceComesBack(FolderCase):
             self.load(server, 5000, ledger)
             self.assertGreater(disk_bytes(server.store), 6 * SEGMENT)
             self.drain(server, ledger, '--delete')
-            self.wait_for(lambda: disk_bytes(server.store) < 6 * SEGMENT)  # two to be used again
+            self.wait_for(lambda: disk_bytes(server.store) < 4 * SEGMENT)
             self.verify(server.store)
             self.assertEqual(server.terminate(), 0)
             self.assertLess(disk_bytes(server.store), 4 * SEGMENT)
