@@ -10,8 +10,8 @@
 #include "base/random.h"
 #include "base/ring.h"
 #include "bench/arguments.h"
-#include "storage/index_rocks.h"
-#include "storage/medium_file.h"
+#include "storage/index/index_rocks.h"
+#include "storage/medium/medium_file.h"
 #include "storage/store.h"
 
 #include <inttypes.h>

@@ -6,7 +6,7 @@
 #include "engine/metrics.h"
 #include "engine/privileges.h"
 #include "engine/worker.h"
-#include "storage/medium_file.h"
+#include "storage/medium/medium_file.h"
 
 #include <signal.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 
 #include "base/log.h"
 #include "engine/net/net_uring.h"
-#include "storage/medium_file.h"
+#include "storage/medium/medium_file.h"
 
 #include <sched.h>
 #include <stdlib.h>

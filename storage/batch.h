@@ -6,7 +6,7 @@
 #ifndef STORAGE_BATCH_H
 #define STORAGE_BATCH_H
 
-#include "storage/medium.h"
+#include "storage/medium/medium.h"
 #include "storage/record.h"
 
 #include <assert.h>

@@ -6,7 +6,7 @@
 #ifndef STORAGE_FORMATS_H
 #define STORAGE_FORMATS_H
 
-#include "storage/medium.h"
+#include "storage/medium/medium.h"
 
 /* NEWER with a line that names the first object of a newer format. What can't be read is left to
  * recovery. */

@@ -1,7 +1,7 @@
 #include "storage/listing.h"
 
 #include "base/invariant.h"
-#include "storage/index_key.h"
+#include "storage/index/index_key.h"
 #include "storage/store_log.h"
 
 #include <stdlib.h>

@@ -5,7 +5,7 @@
 #define STORAGE_LISTING_H
 
 #include "storage/maildrop.h"
-#include "storage/owner.h"
+#include "storage/index/owner.h"
 
 /* The list of a mailbox, of which `glimpse` was caught before, in the order of receipt, then of
  * ids. IO, CORRUPT, SYSTEM. */

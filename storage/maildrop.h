@@ -2,7 +2,7 @@
 #ifndef STORAGE_MAILDROP_H
 #define STORAGE_MAILDROP_H
 
-#include "storage/clerk.h"
+#include "storage/index/clerk.h"
 #include "storage/expunge.h"
 #include "storage/store.h"
 

@@ -4,7 +4,7 @@
 #define STORAGE_PACK_H
 
 #include "storage/batch.h"
-#include "storage/compact.h"
+#include "storage/reclaim/compact.h"
 
 struct pack {
     uint32_t segment;

@@ -5,7 +5,7 @@
 #ifndef STORAGE_READERS_H
 #define STORAGE_READERS_H
 
-#include "storage/contents.h"
+#include "storage/reclaim/contents.h"
 
 /* Somebody who waits for a reader; embedded. */
 struct reader_wait {

@@ -9,7 +9,7 @@
 
 #include "storage/chain.h"
 #include "storage/hint.h"
-#include "storage/rebuild.h"
+#include "storage/index/rebuild.h"
 #include "storage/store.h"
 
 struct recovered_segment {

@@ -11,7 +11,7 @@
 #define STORAGE_SCAN_H
 
 #include "storage/batch.h"
-#include "storage/contents.h"
+#include "storage/reclaim/contents.h"
 
 struct scan_batch {
     struct batch_header header;

@@ -8,7 +8,7 @@
 #ifndef STORAGE_SEGMENT_H
 #define STORAGE_SEGMENT_H
 
-#include "storage/medium.h"
+#include "storage/medium/medium.h"
 
 #include <assert.h>
 #include <stdint.h>

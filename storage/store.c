@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/invariant.h"
 #include "storage/formats.h"
-#include "storage/restore.h"
+#include "storage/index/restore.h"
 #include "storage/store_log.h"
 
 #include <inttypes.h>

@@ -20,7 +20,7 @@
 #include "base/powers.h"
 #include "base/span.h"
 #include "base/status.h"
-#include "storage/medium.h"
+#include "storage/medium/medium.h"
 
 #define STORE_SHARDS_MAX 1024u
 

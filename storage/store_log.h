@@ -7,22 +7,22 @@
 #ifndef STORAGE_STORE_LOG_H
 #define STORAGE_STORE_LOG_H
 
-#include "storage/clerk.h"
+#include "storage/index/clerk.h"
 #include "storage/commit.h"
 #include "storage/draft.h"
 #include "storage/expunge.h"
 #include "storage/fetch.h"
-#include "storage/flush.h"
+#include "storage/index/flush.h"
 #include "storage/identity.h"
-#include "storage/index.h"
+#include "storage/index/index.h"
 #include "storage/maildrop.h"
-#include "storage/owner.h"
-#include "storage/reclaim.h"
+#include "storage/index/owner.h"
+#include "storage/reclaim/reclaim.h"
 #include "storage/recover.h"
-#include "storage/retain.h"
+#include "storage/reclaim/retain.h"
 #include "storage/settle.h"
 #include "storage/store.h"
-#include "storage/tally.h"
+#include "storage/index/tally.h"
 
 struct store {
     struct medium *medium;

@@ -2,7 +2,7 @@
 
 #include "base/log.h"
 #include "engine/smtp/address.h"
-#include "storage/medium_file.h"
+#include "storage/medium/medium_file.h"
 
 #include <pthread.h>
 #include <signal.h>

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 
+# Of storage/medium; the build names objects by folder and source.
 OBJECTS = ('medium_file', 'file_job', 'file_directory', 'file_lock')
 # Memory, text, the process itself; pread: of the lock that another process holds.
 HARMLESS = set("""__errno_location __isoc23_strtol __memcpy_chk __snprintf_chk __stack_chk_fail bcmp
@@ -42,7 +43,7 @@ def main():
     failed = False
     print(f'1..{len(OBJECTS)}')
     for number, name in enumerate(OBJECTS, 1):
-        strange = sorted(call for call in calls.get(name, {'nothing'}) - known
+        strange = sorted(call for call in calls.get(f'medium_{name}', {'nothing'}) - known
                          if not OURS.match(call) and not TOOLS.match(call))
         failed = failed or bool(strange)
         print(f'{"not " if strange else ""}ok {number} - {name}.c')

@@ -1,7 +1,7 @@
 #include "tests/crash/contract.h"
 
 #include "base/invariant.h"
-#include "storage/medium_file.h"
+#include "storage/medium/medium_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>

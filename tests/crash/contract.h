@@ -1,5 +1,5 @@
-/* The medium's own contract (storage/medium.h), in every state: what has ended is there, whatever
- * the store would make of it if it were not.
+/* The medium's own contract (storage/medium/medium.h), in every state: what has ended is there,
+ * whatever the store would make of it if it were not.
  *
  * One operation after the other, drawn from a seed, on one medium. In each state a fresh medium
  * must list and read exactly what the operations that had ended have made; of the one under way, a

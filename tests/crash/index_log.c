@@ -1,7 +1,7 @@
 #include "tests/crash/index_log.h"
 
 #include "base/invariant.h"
-#include "storage/index_memory.h"
+#include "storage/index/index_memory.h"
 #include "tests/crash/truth.h"
 
 #include <stdlib.h>

@@ -6,7 +6,7 @@
 #ifndef TESTS_CRASH_INDEX_LOG_H
 #define TESTS_CRASH_INDEX_LOG_H
 
-#include "storage/index.h"
+#include "storage/index/index.h"
 #include "tests/crash/journal.h"
 
 #include <stddef.h>

@@ -2,7 +2,7 @@
 
 #include "base/hash.h"
 #include "base/invariant.h"
-#include "storage/medium_file.h"
+#include "storage/medium/medium_file.h"
 #include "storage/store_log.h"
 
 #include <stdio.h>

@@ -2,7 +2,7 @@
 
 #include "base/invariant.h"
 #include "storage/batch.h"
-#include "storage/compact.h"
+#include "storage/reclaim/compact.h"
 #include "storage/hint.h"
 #include "storage/identity.h"
 #include "storage/record.h"

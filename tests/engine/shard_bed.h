@@ -9,7 +9,7 @@
 #include "base/random.h"
 #include "engine/net/net_sim.h"
 #include "engine/shard.h"
-#include "storage/medium_sim.h"
+#include "storage/medium/medium_sim.h"
 
 #define BED_SHARDS_MAX 3u
 #define BED_CLIENTS_MAX 96u

@@ -21,10 +21,10 @@ UNIT = {name: ((f'tests/storage/test_{name}',),)
                      'format', 'liveness', 'medium_rewrite', 'owner', 'reclaim', 'remains',
                      'restore', 'rewrite', 'scan', 'spare', 'survey')}
 
-JOB = 'storage/file_job.c'
-LOCK = 'storage/file_lock.c'
+JOB = 'storage/medium/file_job.c'
+LOCK = 'storage/medium/file_lock.c'
 SPARE = 'storage/spare.c'
-MEDIUM = 'storage/medium_file.c'
+MEDIUM = 'storage/medium/medium_file.c'
 COMMIT = 'storage/commit.c'
 CHAIN = 'storage/chain.c'
 RECOVER = 'storage/recover.c'
@@ -34,12 +34,12 @@ RECORD = 'storage/record.c'
 HINT = 'storage/hint.c'
 SCAN = 'storage/scan.c'
 FETCH = 'storage/fetch.c'
-COMPACTOR = 'storage/compactor.c'
-REWRITE = 'storage/rewrite.c'
-REMAINS = 'storage/remains.c'
-SURVEY = 'storage/survey.c'
-REBUILD = 'storage/rebuild.c'
-RESTORE = 'storage/restore.c'
+COMPACTOR = 'storage/reclaim/compactor.c'
+REWRITE = 'storage/reclaim/rewrite.c'
+REMAINS = 'storage/reclaim/remains.c'
+SURVEY = 'storage/reclaim/survey.c'
+REBUILD = 'storage/index/rebuild.c'
+RESTORE = 'storage/index/restore.c'
 
 PREPARE = '''ALLOCATE, FILL, SYNC_FILE,
                       SYNC_HOME, TIDYING}'''
@@ -222,27 +222,28 @@ MUTATIONS = (
              ((REWRITE, 'record_check(span_of(from, bytes), rewrite->record_seed, &record) != '
                'RECORD_GOOD ||', ''),), UNIT['rewrite']),
     Mutation('CRC of a compacted segment\'s header',
-             (('storage/compact.c', 'read.crc != checksum(&read) || ', ''),),
+             (('storage/reclaim/compact.c', 'read.crc != checksum(&read) || ', ''),),
              UNIT['compact']),
     Mutation('CRC of a map',
-             (('storage/contents.c', 'if (compact_map_checksum(header, map) != header->map_crc)',
+             (('storage/reclaim/contents.c',
+               'if (compact_map_checksum(header, map) != header->map_crc)',
                'if (false)'),), UNIT['contents']),
     Mutation('a damaged segment is never compacted',
-             (('storage/reclaim.c', 'segment->damaged || ', ''),), UNIT['reclaim']),
+             (('storage/reclaim/reclaim.c', 'segment->damaged || ', ''),), UNIT['reclaim']),
     Mutation('what is live stays',
              ((SURVEY, 'if (survey->questions[i].live)',
                'if (i % 8 && survey->questions[i].live)'),),
              ROUNDS),
     Mutation('what an owner may not have been given is live',
-             (('storage/owner.c', 'enum owner_view view = OWNER_LIVE;',
+             (('storage/index/owner.c', 'enum owner_view view = OWNER_LIVE;',
                'enum owner_view view = OWNER_DEAD;'),), UNIT['liveness']),
     Mutation('chunks stay with their messages',
-             (('storage/plan.c', 'i < survey->chunk_count', 'i < 0'),), RECLAIM[1:]),
+             (('storage/reclaim/plan.c', 'i < survey->chunk_count', 'i < 0'),), RECLAIM[1:]),
     Mutation('chunks of messages in later segments',
              ((SURVEY, 'segment->number > survey->number && segment->reach <= survey->number',
                'false'),), UNIT['survey']),
     Mutation('chunks of messages under way',
-             (('storage/reclaim.c', 'return staged < unsettled ? staged : unsettled;',
+             (('storage/reclaim/reclaim.c', 'return staged < unsettled ? staged : unsettled;',
                'return UINT32_MAX;'),), UNIT['reclaim']),
     Mutation('a deletion stays while its message is in a segment that was never compacted',
              ((REMAINS, 'if (!here || target_keeps(survey, link_lsn(name->id)))', 'if (false)'),),
@@ -266,7 +267,7 @@ MUTATIONS = (
              ((REBUILD, 'entry->number < coverage_upto(rebuild->coverage, hash, shard)',
                'coverage_upto(rebuild->coverage, hash, shard) > 0'),), RECLAIM),
     Mutation('a run covers no deletion of a message that it does not cover',
-             (('storage/owner.c', 'if (owner->deleted[log] > owner->seen[log])\n'
+             (('storage/index/owner.c', 'if (owner->deleted[log] > owner->seen[log])\n'
                '            return false;', ';'),), UNIT['owner']),
     Mutation('a new form begins where what it stands for did',
              ((COMPACTOR, '.first_sequence = segment_at(compactor, compactor->first)'
@@ -320,9 +321,9 @@ MUTATIONS = (
              UNIT['spare']),
     # ---- broken stores ----
     Mutation('a store that loses a recipient\'s copy at its next start',
-             (('storage/rebuild.c', 'i < entry->links && hint_next', 'i < 1 && hint_next'),), CUTS),
+             ((REBUILD, 'i < entry->links && hint_next', 'i < 1 && hint_next'),), CUTS),
     Mutation('a store that shows a message twice',
-             (('storage/delta.c', """    mailbox->links[mailbox->count++] = *link;
+             (('storage/index/delta.c', """    mailbox->links[mailbox->count++] = *link;
     delta->links++;
 """, """    mailbox->links[mailbox->count++] = *link;
     mailbox->links = room(delta, mailbox->links, mailbox->count, &mailbox->capacity);
@@ -334,10 +335,10 @@ MUTATIONS = (
                '    uint8_t swapped = out[1];\n    out[1] = out[0];\n    out[0] = swapped;\n'
                '    commit_add(&log->commit, &slot, &header, &cookie);'),), CUTS),
     Mutation('a store that forgets deletions at its next start',
-             (('storage/rebuild.c', 'if (id != 0)\n            delete_link', 'if (id == 0)\n'
+             ((REBUILD, 'if (id != 0)\n            delete_link', 'if (id == 0)\n'
                '            delete_link'),), CUTS),
     Mutation('a store that delivers to somebody else',
-             (('storage/rebuild.c', 'add_link(rebuild, name, &link);',
+             ((REBUILD, 'add_link(rebuild, name, &link);',
                'add_link(rebuild, SPAN("a@x"), &link);'),), CUTS),
     Mutation('a store that serves what fails its checks',
              ((FETCH, 'record) != RECORD_GOOD)\n        return false;',

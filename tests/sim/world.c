@@ -1,7 +1,7 @@
 #include "tests/sim/world.h"
 
 #include "base/invariant.h"
-#include "storage/index_memory.h"
+#include "storage/index/index_memory.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -8,8 +8,8 @@
 #include "base/random.h"
 #include "engine/net/net_sim.h"
 #include "engine/shard.h"
-#include "storage/index.h"
-#include "storage/medium_sim.h"
+#include "storage/index/index.h"
+#include "storage/medium/medium_sim.h"
 #include "tests/sim/ledger.h"
 
 #define WORLD_SHARDS_MAX 3u

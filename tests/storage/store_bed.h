@@ -3,7 +3,7 @@
 #define TESTS_STORAGE_STORE_BED_H
 
 #include "base/envelope.h"
-#include "storage/medium_sim.h"
+#include "storage/medium/medium_sim.h"
 #include "storage/store.h"
 
 #define BED_SHARDS_MAX 4

@@ -1,7 +1,7 @@
 /* The promises of the store, over many lives of many seeds. */
 #include "tests/check_main.h"
 #include "base/log.h"
-#include "storage/index_memory.h"
+#include "storage/index/index_memory.h"
 #include "tests/storage/crash_model.h"
 
 #include <stdio.h>

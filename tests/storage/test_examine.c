@@ -2,7 +2,7 @@
 
 #include "storage/store_log.h"
 #include "tests/check_main.h"
-#include "tests/storage/compact_bed.h"
+#include "tests/storage/reclaim/compact_bed.h"
 
 #include <stdlib.h>
 

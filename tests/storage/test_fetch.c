@@ -3,7 +3,7 @@
 #include "base/log.h"
 #include "storage/store_log.h"
 #include "tests/check_main.h"
-#include "tests/storage/medium_bed.h"
+#include "tests/storage/medium/medium_bed.h"
 #include "tests/storage/store_bed.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* The worked example of storage/FORMAT.md is a real store, byte by byte. */
 #include "tests/check_main.h"
-#include "tests/storage/medium_bed.h"
+#include "tests/storage/medium/medium_bed.h"
 #include "tests/storage/store_bed.h"
 
 #include <stdarg.h>

@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "storage/identity.h"
 #include "tests/check_main.h"
-#include "tests/storage/medium_bed.h"
+#include "tests/storage/medium/medium_bed.h"
 #include "tests/storage/store_bed.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 #include "storage/readers.h"
 
 #include "tests/check_main.h"
-#include "tests/storage/medium_bed.h"
+#include "tests/storage/medium/medium_bed.h"
 
 static void ready(struct reader_wait *wait)
 {

@@ -1,7 +1,7 @@
 #include "storage/scan.h"
 
 #include "tests/check_main.h"
-#include "tests/storage/medium_bed.h"
+#include "tests/storage/medium/medium_bed.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 #include "storage/segment.h"
 
 #include "tests/check_main.h"
-#include "tests/storage/medium_bed.h"
+#include "tests/storage/medium/medium_bed.h"
 
 static const uint8_t store[16] = "0123456789abcdef";
 static uint8_t block[MEDIUM_BLOCK_BYTES];

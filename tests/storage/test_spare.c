@@ -1,8 +1,8 @@
 #include "storage/spare.h"
 
-#include "storage/sim_disk.h"
+#include "storage/medium/sim_disk.h"
 #include "tests/check_main.h"
-#include "tests/storage/medium_bed.h"
+#include "tests/storage/medium/medium_bed.h"
 
 static struct medium_bed bed;
 static struct spare spare;

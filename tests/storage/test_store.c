@@ -1,7 +1,7 @@
 #include "tests/storage/store_bed.h"
 
 #include "tests/check_main.h"
-#include "tests/storage/medium_bed.h"
+#include "tests/storage/medium/medium_bed.h"
 
 #include <stdlib.h>
 

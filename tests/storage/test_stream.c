@@ -1,8 +1,8 @@
 #include "storage/link.h"
-#include "storage/medium_sim.h"
+#include "storage/medium/medium_sim.h"
 #include "storage/store_log.h"
 #include "tests/check_main.h"
-#include "tests/storage/medium_bed.h"
+#include "tests/storage/medium/medium_bed.h"
 #include "tests/storage/store_bed.h"
 
 #include <stdlib.h>

@@ -56,7 +56,7 @@ TESTED_BY = {
     'engine/net/uring_send.c': 'tests/engine/net/test_net.c',
     'engine/tls_bio.c': 'tests/engine/test_tls.c',
     'engine/worker.c': 'tests/e2e/test_signals.py',
-    'storage/index_rocks_none.c': 'tests/storage/test_store.c',
+    'storage/index/index_rocks_none.c': 'tests/storage/test_store.c',
 }
 
 BANNED = {
