@@ -44,5 +44,8 @@ net_stack_open(struct net **net, const struct net_stack_options *options,
 /* Whether `address` is one of these, whatever its port. */
 bool net_stack_has(const struct net_stack_address *addresses, unsigned count,
                    const union net_address *address);
+/* Whether it is in the network of one of these: reached without a gateway. */
+bool net_stack_is_near(const struct net_stack_address *addresses, unsigned count,
+                       const union net_address *address);
 
 #endif
