@@ -6,6 +6,7 @@ import time
 import dpdk
 from load import FAILED, UNAVAILABLE, USAGE, LoadCase
 from mailrace import Server, message, run, without_trace
+from test_metrics import MetricsServer
 
 URL = f'smtp://{dpdk.ADDRESS}:25'
 CONFIG = 78
@@ -39,6 +40,18 @@ class Memif(LoadCase):
             self.drain(f'pop3://127.0.0.1:{server.pop3_port}', load, lost=0, corrupted=0)
             self.assertEqual(server.terminate(), 0)
             self.assertEqual(run('store', 'verify', server.store).returncode, 0)
+
+    def test_who_leaves_is_not_waited_for(self):
+        """His last words arrive although the memory that they are in goes with him."""
+        passwd = self.path('passwd')
+        with open(passwd, 'w', encoding='ascii') as file:
+            file.writelines(f'user{i}@example.test:{{PLAIN}}mailrace\n' for i in range(5))
+        flags = self.memif.server('--pop3', f'{dpdk.ADDRESS}:110')
+        with MetricsServer(*flags, passwd=passwd, shards=2) as server:
+            load = self.blast(URL, *self.memif.client(), '--messages', 20, '--users', 5, acked=20)
+            for _ in range(8):
+                self.drain(f'pop3://{dpdk.ADDRESS}:110', load, *self.memif.client(), fetched=20)
+                server.await_figure(0, 'sessions_open', door='pop3', seconds=2)
 
     def test_rests_while_nothing_comes(self):
         with Server(*self.memif.server(), shards=1) as server:

@@ -69,8 +69,8 @@ class MetricsServer(Server):
             client.sendall(request)
             return read_all(client)
 
-    def await_figure(self, value, name, **labels):
-        deadline = time.monotonic() + 10
+    def await_figure(self, value, name, seconds=10, **labels):
+        deadline = time.monotonic() + seconds
         while self.figures().sum(name, **labels) != value:
             if time.monotonic() > deadline:
                 raise AssertionError(f'{name} {labels} never became {value}')

@@ -14,6 +14,7 @@
 /* Names of connections tell the two nets apart by their slots. */
 #define SLOT_FIRST (1u << 31)
 #define HALF_OPEN_MAX 4096u
+#define LEAVE_MS 500u
 #define SPIN_NS (1000 * 1000ull)    /* nothing comes for so long, before the first sleep */
 #define SLEEP_NS_MIN (50 * 1000ull) /* doubles up to what is allowed */
 
@@ -288,6 +289,7 @@ static enum status open_stack(struct net_dpdk *net, uint32_t connections_max, st
         .connections_max = connections_max,
         .half_open_max = HALF_OPEN_MAX,
         .kept_bytes = NET_STACK_KEPT_BYTES_DEFAULT,
+        .leave_ms = LEAVE_MS,
         .slot_first = SLOT_FIRST,
         .seed = dpdk->seed + net->shard,
         .addresses_count = dpdk->options.addresses_count,
