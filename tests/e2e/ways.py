@@ -92,7 +92,7 @@ class Veth(Bypass):
     dpdk.LoopbackCable lays it."""
     SUITES = ('test_clients', 'test_content', 'test_load', 'test_memory', 'test_metrics',
               'test_newcomer', 'test_pipelining', 'test_pop3', 'test_signals', 'test_smuggling',
-              'test_tls', 'test_tls_attacks', 'test_blast', 'test_blast_rate', 'test_drain')
+              'test_tls', 'test_tls_attacks')
 
     def serve(self, command):
         there, device = os.environ['MAILRACE_CABLE'].split()
