@@ -138,6 +138,7 @@ static enum status run(struct drain *drain, struct fault *fault)
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     enum status status = open_net(drain, fault);
+    drain->start_ns = clock_monotonic_ns(&clock_system);
     if (status == STATUS_OK)
         status = collector_open(&drain->collector, &options, drain->net, drain->report, fault);
     if (status == STATUS_OK) {
@@ -170,7 +171,6 @@ enum status drain_run(const struct drain_options *options, const struct drain_ob
     if (status != STATUS_OK)
         return status;
     allow_files();
-    drain.start_ns = clock_monotonic_ns(&clock_system);
     status = run(&drain, fault);
     account_totals(drain.account, &report->totals);
     if (status == STATUS_OK && observer->found != NULL)

@@ -16,6 +16,8 @@ import struct
 import threading
 import time
 
+from ways import way
+
 EXTENSIONS = ('PIPELINING', 'SIZE 0', '8BITMIME', 'CHUNKING', 'ENHANCEDSTATUSCODES')
 STORED = b'250 2.0.0 stored\r\n'
 LINE_BYTES_MAX = 1 << 26
@@ -126,6 +128,7 @@ class BrokenServer:
 
     def __init__(self, faults=None, *, drop_every=0, duplicate=(), flip=(), drip=False,
                  wordy=False, certificate=None, extensions=EXTENSIONS):
+        way().need(type(self).__name__)
         self.faults = dict(faults or {})
         self.drop_every, self.duplicate, self.flip = drop_every, set(duplicate), set(flip)
         self.drip, self.wordy = drip, wordy

@@ -9,8 +9,8 @@ import subprocess
 import unittest
 
 from mailrace import run
+from ways import MEMORY, port
 
-MEMORY = '--no-huge -m 384'  # huge pages may be somebody else's
 ADDRESS, CLIENT = '10.77.0.1', '10.77.0.2'
 SBIN = os.environ['PATH'] + ':/usr/sbin:/sbin'
 
@@ -42,8 +42,7 @@ class Memif:
             self.more = ['--dpdk-mtu', '9000', '--dpdk-unchecked']
 
     def _flags(self, role, address):
-        return ['--io', 'dpdk', '--dpdk-address', f'{address}/24', *self.more, '--dpdk-args',
-                f'{MEMORY} --file-prefix={role}{os.getpid()} --vdev={self.device},role={role}']
+        return [*port(role, f'{self.device},role={role}', f'{address}/24'), *self.more]
 
     def server(self, *flags):
         return [*self._flags('server', ADDRESS), '--smtp', f'{ADDRESS}:25', *flags]
@@ -95,9 +94,8 @@ class Space:
               'gso', 'off')
 
     def server(self, device):
-        return ['--io', 'dpdk', '--dpdk-address', f'{ADDRESS}/24', '--dpdk-address', 'fd77::1/64',
-                '--dpdk-args', f'{MEMORY} --file-prefix={self.device} --vdev={device}',
-                '--smtp', f'{ADDRESS}:25', '--smtp', '[fd77::1]:25', '--pop3', f'{ADDRESS}:110']
+        return [*port('serve', device, f'{ADDRESS}/24', 'fd77::1/64'), '--smtp',
+                f'{ADDRESS}:25', '--smtp', '[fd77::1]:25', '--pop3', f'{ADDRESS}:110']
 
     def run(self, *words, stdin=b''):
         """A client in the namespace, to its end; its stdout."""
@@ -123,6 +121,16 @@ class Cable(Space):
 
     def server(self, driver):
         return super().server(f'net_{driver}0,iface={self.device}')
+
+
+class LoopbackCable(Cable):
+    """In the namespace, what is sent to this machine itself goes out by the cable."""
+
+    def bring_up(self, device):
+        _tool('ip', 'netns', 'exec', self.space, 'sysctl', '-qw', 'net.ipv4.ip_nonlocal_bind=1',
+              'net.ipv4.conf.all.route_localnet=1')
+        super().bring_up(device)
+        _tool('ip', '-n', self.space, 'addr', 'add', '127.0.0.2/8', 'dev', device)
 
 
 class Tap(Space):

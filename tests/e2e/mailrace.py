@@ -14,6 +14,8 @@ import tempfile
 import threading
 import time
 
+from ways import way
+
 START_SECONDS = 60
 STOP_SECONDS = 60
 RESTARTS, UNAVAILABLE = 20, 69
@@ -32,8 +34,16 @@ def program():
 
 def run(*arguments, seconds=60, **keywords):
     """Runs the program to its end; stdout and stderr as text."""
-    return subprocess.run([program(), *map(str, arguments)], capture_output=True, text=True,
-                          errors='replace', timeout=seconds, stdin=subprocess.DEVNULL, **keywords)
+    with command(*arguments) as words:
+        return subprocess.run(words, capture_output=True, text=True, errors='replace',
+                              timeout=seconds, stdin=subprocess.DEVNULL, **keywords)
+
+
+@contextlib.contextmanager
+def command(*arguments):
+    """What runs the program with these arguments, for as long as it runs."""
+    with way().client(arguments[:1]) as flags:
+        yield [program(), *map(str, arguments), *flags]
 
 
 def free_port():
@@ -82,6 +92,7 @@ class Server:
 
     def start(self):
         """Starts it, again if need be on the same store; returns once it says `ready`."""
+        way().starting(self)
         for attempt in range(RESTARTS):
             try:
                 return self._start()
@@ -93,7 +104,7 @@ class Server:
 
     def _start(self):
         self.lines = []
-        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL,
+        self.process = subprocess.Popen(way().serve(self.command), stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                         text=True, errors='replace')
         ready = threading.Event()
@@ -144,8 +155,11 @@ class Server:
             shutil.rmtree(self._scratch, ignore_errors=True)
 
     def rss_peak_bytes(self):
+        """Without what is shared, which is the memory of a port of DPDK."""
         status = pathlib.Path(f'/proc/{self.process.pid}/status').read_text()
-        return int(re.search(r'VmHWM:\s*(\d+) kB', status)[1]) * 1024
+        peak, shared = (int(re.search(rf'{name}:\s*(\d+) kB', status)[1])
+                        for name in ('VmHWM', 'RssShmem'))
+        return (peak - shared) * 1024
 
     # -- clients in Python ------------------------------------------------------------------
 
@@ -157,7 +171,7 @@ class Server:
     @contextlib.contextmanager
     def pop3(self, mailbox, password='any'):
         """A session that is logged in; left without QUIT if the block fails or does not quit."""
-        client = poplib.POP3('127.0.0.1', self.pop3_port, timeout=60)
+        client = poplib.POP3(way().beside, self.pop3_port, timeout=60)
         try:
             client.user(mailbox)
             client.pass_(password)

@@ -18,6 +18,7 @@ import unittest
 
 import clients
 from mailrace import free_port
+from ways import way
 
 START_SECONDS, DELIVERY_SECONDS = 30, 60
 LOG_LINES = 12
@@ -39,6 +40,7 @@ class Daemon:
     """A process and its folder, which holds its log too."""
 
     def __init__(self):
+        way().need(type(self).__name__)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix='mailrace-'))
         self.folder.chmod(0o755)  # some of them give up root
         self.process = None
@@ -367,7 +369,7 @@ class Dovecot(Daemon):
 
 def fetch(port, mailbox, password='any'):
     """Every message of a mailbox on any POP3 server, as bytes with CRLF line ends."""
-    client = poplib.POP3('127.0.0.1', port, timeout=60)
+    client = poplib.POP3(way().beside, port, timeout=60)
     try:
         client.user(mailbox)
         client.pass_(password)

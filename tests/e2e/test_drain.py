@@ -12,7 +12,7 @@ import unittest
 
 from broken_server import BrokenServer, after, close, first, flipped, hang, reset, say
 from load import FAILED, FINE, UNAVAILABLE, LoadCase
-from mailrace import LONG, Server, message, program, run
+from mailrace import LONG, Server, command, message, run
 from servers import Dovecot, Postfix
 from tls import make_certificate
 
@@ -165,10 +165,12 @@ class AfterACrashOfTheGenerator(LoadCase):
         with Server() as server:
             for seconds in (0.3, 0.5, 0.8):
                 ledger = self.path(f'{seconds}')
-                command = [program(), 'blast', f'smtp://127.0.0.1:{server.smtp_port}', '--quiet',
-                           '--duration', '1h', '--pipeline', '--users', '20', '--to',
-                           f'crash-{seconds}-%d@example.test', '--ledger', ledger]
-                with subprocess.Popen(command) as process:
+                with command('blast', f'smtp://127.0.0.1:{server.smtp_port}', '--quiet',
+                             '--duration', '1h', '--pipeline', '--users', '20', '--to',
+                             f'crash-{seconds}-%d@example.test', '--ledger', ledger) as words, \
+                        subprocess.Popen(words) as process:
+                    while not os.path.exists(ledger) or not os.path.getsize(ledger):
+                        time.sleep(0.01)
                     time.sleep(seconds)
                     process.kill()
                 counts = self.drain(f'pop3://127.0.0.1:{server.pop3_port}', ledger, lost=0,

@@ -69,8 +69,8 @@ class MetricsServer(Server):
             client.sendall(request)
             return read_all(client)
 
-    def await_figure(self, value, name, **labels):
-        deadline = time.monotonic() + 10
+    def await_figure(self, value, name, seconds=10, **labels):
+        deadline = time.monotonic() + seconds
         while self.figures().sum(name, **labels) != value:
             if time.monotonic() > deadline:
                 raise AssertionError(f'{name} {labels} never became {value}')
@@ -257,9 +257,12 @@ class Http(unittest.TestCase):
             self.assertTrue(read_all(client).startswith(b'HTTP/1.1 200 OK\r\n'))
 
     def test_slow_clients_end(self):
-        """Also one that sends a byte now and then; meanwhile others are served."""
+        """Also one that sends a byte now and then, and one of mail that stays after its QUIT;
+        meanwhile others are served."""
         started = time.monotonic()
-        with self.server.connect() as idle, self.server.connect() as dripping:
+        with self.server.connect() as idle, self.server.connect() as dripping, \
+                self.server.wire() as staying:
+            staying.command(b'QUIT')
             dripping.sendall(b'GET /metrics HTTP/1.0\r\nA: ')
             dripping.settimeout(0.5)
             answer = b''
@@ -271,6 +274,7 @@ class Http(unittest.TestCase):
             self.assertGreater(time.monotonic() - started, SCRAPE_SECONDS - 1)
             self.assertTrue(answer.startswith(b'HTTP/1.1 408 '))
             self.assertTrue(read_all(idle).startswith(b'HTTP/1.1 408 '))
+            self.server.await_figure(0, 'sessions_open', door='smtp')
         self.assertEqual(self.server.figures().sum('session_timeouts_total'), 2)
 
 

@@ -7,6 +7,7 @@ import struct
 
 from mailrace import Wire, message, text_of
 from tls import TlsCase, closes, secure, trusting
+from ways import way
 
 
 class Protocol(TlsCase):
@@ -26,8 +27,9 @@ class Protocol(TlsCase):
             self.assertEqual(wire.socket.recv(1), b'')  # close_notify, else this raises
 
     def test_injection_before_starttls(self):
+        """In the same segment. What comes in a later one is a handshake that fails."""
         for injected in (b'NOOP\r\n', b'EHLO evil.test\r\nMAIL FROM:<evil@example.test>\r\n',
-                         b'x' * 3000):
+                         b'x' * 1400):
             with self.server.wire() as wire:
                 wire.command(b'EHLO client.test')
                 wire.send(b'STARTTLS\r\n' + injected)
@@ -191,6 +193,7 @@ class TornDown(TlsCase):
 
     def test_many_handshakes_at_once(self):
         """More than a turn has time for: the rest wait, and none is forgotten."""
+        way().need('who is let in while a process is stopped')
         hellos = []
         self.server.signal(signal.SIGSTOP)
         try:

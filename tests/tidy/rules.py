@@ -34,7 +34,6 @@ TESTED_BY = {
     'engine/load/fetcher.c': 'tests/engine/load/test_collector.c',
     'engine/net/dpdk/eal.c': 'tests/e2e/test_dpdk.py',
     'engine/net/dpdk/net_dpdk.c': 'tests/e2e/test_dpdk.py',
-    'engine/net/dpdk/net_stack_address.c': 'tests/engine/net/dpdk/test_net_stack.c',
     'engine/net/dpdk/mtu.c': 'tests/e2e/test_dpdk.py',
     'engine/net/dpdk/port.c': 'tests/e2e/test_dpdk.py',
     'engine/net/dpdk/stack_address.c': 'tests/engine/net/test_net.c',

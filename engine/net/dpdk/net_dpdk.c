@@ -14,6 +14,7 @@
 /* Names of connections tell the two nets apart by their slots. */
 #define SLOT_FIRST (1u << 31)
 #define HALF_OPEN_MAX 4096u
+#define LEAVE_MS 500u
 #define SPIN_NS (1000 * 1000ull)    /* nothing comes for so long, before the first sleep */
 #define SLEEP_NS_MIN (50 * 1000ull) /* doubles up to what is allowed */
 
@@ -109,8 +110,21 @@ static enum status dpdk_listen(struct net *base, const union net_address *addres
                                union net_address *bound, struct fault *fault)
 {
     struct net_dpdk *net = dpdk_of(base);
-    struct net *side = dpdk_has(net->dpdk, address) ? net->stack : net->kernel;
-    return side->calls->listen(side, address, options, handler, context, bound, fault);
+    if (!dpdk_has(net->dpdk, address))
+        return net->kernel->calls->listen(net->kernel, address, options, handler, context, bound,
+                                          fault);
+    union net_address made;
+    enum status status =
+        net->stack->calls->listen(net->stack, address, options, handler, context, &made, fault);
+    if (status != STATUS_OK)
+        return status;
+    if (!options->reuse_port)
+        steer_keep(&net->dpdk->steer,
+                   made.any.sa_family == AF_INET ? made.ipv4.sin_port : made.ipv6.sin6_port,
+                   net->shard);
+    if (bound)
+        *bound = made;
+    return STATUS_OK;
 }
 
 static void dpdk_unlisten(struct net *base)
@@ -129,8 +143,11 @@ static enum status dpdk_connect(struct net *base, const union net_address *addre
                                 const union net_address *source, const struct net_handler *handler,
                                 void *context, struct net_conn *conn)
 {
-    struct net *side =
-        net_address_is_loopback(address) ? dpdk_of(base)->kernel : dpdk_of(base)->stack;
+    struct net_dpdk *net = dpdk_of(base);
+    const struct dpdk_options *ours = &net->dpdk->options;
+    bool kernels = net_address_is_loopback(address) &&
+                   !net_stack_is_near(ours->addresses, ours->addresses_count, address);
+    struct net *side = kernels ? net->kernel : net->stack;
     return side->calls->connect(side, address, source, handler, context, conn);
 }
 
@@ -273,6 +290,7 @@ static enum status open_stack(struct net_dpdk *net, uint32_t connections_max, st
         .connections_max = connections_max,
         .half_open_max = HALF_OPEN_MAX,
         .kept_bytes = NET_STACK_KEPT_BYTES_DEFAULT,
+        .leave_ms = LEAVE_MS,
         .slot_first = SLOT_FIRST,
         .seed = dpdk->seed + net->shard,
         .addresses_count = dpdk->options.addresses_count,

@@ -3,8 +3,9 @@
  * One port per process, with one queue per shard or with frames handed from shard to shard; one
  * stack per shard. The net of a shard is two in one: what listens on an address of the port, or
  * connects to anything but this machine itself, goes through the port, everything else through the
- * kernel's network that was given. It polls both, and enters the kernel only when there is
- * something to do there; after a while in which nothing came it sleeps for moments.
+ * kernel's network that was given. What of 127/8 is in the port's network is not this machine then,
+ * but the other end of a cable within it. The net polls both, and enters the kernel only when there
+ * is something to do there; after a while in which nothing came it sleeps for moments.
  *
  * A program that was built without DPDK has these calls too, and dpdk_open says so. */
 #ifndef ENGINE_NET_DPDK_NET_DPDK_H

@@ -149,6 +149,30 @@ static void end_all(struct net_stack *net)
         stack_connection_settle_all(net);
 }
 
+/* A peer does not have all that was said to it, at least not the end. */
+static bool is_owing(const struct net_stack *net)
+{
+    for (unsigned word = 0; word < STACK_BUCKETS / 64; word++) {
+        for (uint64_t bits = net->occupied[word]; bits != 0; bits &= bits - 1) {
+            unsigned bucket = word * 64 + (unsigned)__builtin_ctzll(bits);
+            for (const struct tcp_pcb *pcb = net->buckets[bucket].active; pcb; pcb = pcb->next)
+                if (pcb->unsent || pcb->unacked)
+                    return true;
+        }
+    }
+    return false;
+}
+
+/* Nobody repeats for us what gets lost when we are gone, and what lies in memory that we share with
+ * the other end goes with us: the peer would wait for an end that never comes. */
+static void take_leave(struct net_stack *net)
+{
+    const struct clock *clock = net->options.clock;
+    uint64_t until_ns = clock_monotonic_ns(clock) + net->options.leave_ms * NS_PER_MS;
+    while (is_owing(net) && clock_monotonic_ns(clock) < until_ns)
+        poll(&net->net, 0);
+}
+
 /* What lingers or has only asked; without a word to the peers. */
 static void abandon_all(struct net_stack *net)
 {
@@ -181,6 +205,8 @@ static void deinit(struct net *base)
     end_all(net);
     wire_flush(net->wire);
     tx_queue_release(&net->orphans);
+    net->polling = false;
+    take_leave(net);
     abandon_all(net);
     stack_interface_close(net);
     stack_set_this(NULL);

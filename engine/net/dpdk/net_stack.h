@@ -27,6 +27,7 @@ struct net_stack_options {
     uint32_t connections_max;
     uint32_t half_open_max; /* connections that have only asked; the oldest makes room */
     uint32_t kept_bytes;    /* received and not taken yet, of all connections together */
+    uint32_t leave_ms;      /* deinit waits so long for the peers to have all that was said */
     uint32_t slot_first;    /* names of connections begin with this slot */
     uint64_t seed;          /* of sequence numbers and ports; a secret */
     struct net_stack_address addresses[NET_STACK_ADDRESSES_MAX]; /* ours: one of IPv4 at most */
@@ -44,5 +45,8 @@ net_stack_open(struct net **net, const struct net_stack_options *options,
 /* Whether `address` is one of these, whatever its port. */
 bool net_stack_has(const struct net_stack_address *addresses, unsigned count,
                    const union net_address *address);
+/* Whether it is in the network of one of these: reached without a gateway. */
+bool net_stack_is_near(const struct net_stack_address *addresses, unsigned count,
+                       const union net_address *address);
 
 #endif

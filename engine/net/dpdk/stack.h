@@ -40,6 +40,7 @@ enum stack_flag {
     STACK_FINISHING = 1 << 9,     /* net_finish was called, */
     STACK_SHUT = 1 << 10,         /* and the FIN is behind what was written */
     STACK_CLOSING = 1 << 11,      /* `reason` is set */
+    STACK_OUTGOING = 1 << 12,     /* we called */
 };
 
 struct stack_connection {

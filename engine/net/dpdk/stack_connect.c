@@ -97,7 +97,7 @@ enum status stack_connect(struct net *base, const union net_address *address,
         return STATUS_AGAIN;
     struct stack_connection *conn = stack_connection_take(net, handler, context);
     INVARIANT(conn);
-    conn->flags |= STACK_CONNECTING;
+    conn->flags |= STACK_CONNECTING | STACK_OUTGOING;
     stack_connection_bind(conn, pcb);
     union net_address ours;
     if (source)

@@ -1,13 +1,14 @@
 /* Sending. lwIP refers to the buffers of the queue until the peer has acknowledged them, but for
  * little things, which it copies: what was copied is released at once, as the kernel would.
  *
- * The end of something long is copied too. Else its sender, who waits until all is released, would
- * wait for an acknowledgement that the peer delays, as it delays that of every odd segment. */
+ * The end of something longer is copied too. Else its sender, who waits until all is released,
+ * would wait for an acknowledgement that the peer delays, as it delays that of every odd segment.
+ * Who called sends something and waits for an answer, which acknowledges it, unless it is long. */
 #include "engine/net/dpdk/stack.h"
 
 #define LITTLE_BYTES 512u
 #define LITTLE_QUEUE 16u  /* buffers: a peer that does not read must not collect copies */
-#define LONG_BYTES 32768u /* on their way */
+#define LONG_BYTES 32768u /* on their way: that many may be followed by a copy in any case */
 #define END_SEGMENTS 2u
 
 static bool is_last(const struct stack_connection *conn, uint32_t size)
@@ -15,24 +16,40 @@ static bool is_last(const struct stack_connection *conn, uint32_t size)
     return conn->unwritten->next == NULL && conn->unwritten_from + size == conn->unwritten->size;
 }
 
-static bool is_to_be_copied(const struct stack_connection *conn, uint32_t size)
+/* Bytes of the queue that lwIP does not have; when there are more than `enough`, some number above
+ * it. */
+static uint32_t bytes_left(const struct stack_connection *conn, uint32_t enough)
 {
-    if (size <= LITTLE_BYTES)
-        return conn->pcb->snd_queuelen < LITTLE_QUEUE;
-    return conn->written - conn->acknowledged >= LONG_BYTES && is_last(conn, size) &&
-           size <= END_SEGMENTS * tcp_mss(conn->pcb);
+    uint32_t left = conn->unwritten->size - conn->unwritten_from;
+    for (const struct net_tx *tx = conn->unwritten->next; tx && left <= enough; tx = tx->next)
+        left += tx->size;
+    return left;
 }
 
-/* As much of the first unwritten buffer as may go in one piece: without its end, if that is to be a
- * piece of its own. */
+static bool is_to_be_copied(const struct stack_connection *conn, uint32_t size)
+{
+    bool few = conn->pcb->snd_queuelen < LITTLE_QUEUE;
+    if (size <= LITTLE_BYTES)
+        return few;
+    /* Behind what is referred to: released no sooner than that, so there is one end at most. */
+    bool follows = (int32_t)(conn->copied_from - conn->acknowledged) > 0;
+    bool answers = !(conn->flags & STACK_OUTGOING) && (few || follows);
+    uint32_t end = END_SEGMENTS * tcp_mss(conn->pcb);
+    return (answers || conn->written - conn->acknowledged >= LONG_BYTES) &&
+           bytes_left(conn, end) <= end;
+}
+
+/* As much of the first unwritten buffer as may go in one piece: without what is of the end, if that
+ * is to be a piece of its own. */
 static u16_t portion(const struct stack_connection *conn)
 {
     uint32_t left = conn->unwritten->size - conn->unwritten_from;
     uint32_t room = conn->pcb->snd_buf, end = END_SEGMENTS * tcp_mss(conn->pcb);
-    uint32_t size = left < room ? left : room;
+    uint32_t size = left < room ? left : room, all = bytes_left(conn, left + end);
     bool is_long = conn->written - conn->acknowledged + size >= LONG_BYTES + end;
-    if (size == left && conn->unwritten->next == NULL && left > end && is_long)
-        size = left - end;
+    bool answers = !(conn->flags & STACK_OUTGOING);
+    if (size == left && all > end && all < left + end && (is_long || answers))
+        size = all - end;
     return (u16_t)(size < UINT16_MAX ? size : UINT16_MAX);
 }
 

@@ -33,6 +33,12 @@ void steer_init(struct steer *steer, uint32_t shards)
                     steer->table[place][byte] ^= key_at(place * 8 + bit);
 }
 
+void steer_keep(struct steer *steer, uint16_t port, uint32_t shard)
+{
+    if (steer->kept_count < STEER_KEPT_MAX)
+        steer->kept[steer->kept_count++] = (struct steer_kept){.port = port, .shard = shard};
+}
+
 static uint32_t add(const struct steer *steer, unsigned *place, const void *bytes, size_t size)
 {
     const uint8_t *data = bytes;
@@ -52,14 +58,22 @@ uint32_t steer_hash(const struct steer *steer, const void *remote, const void *l
     return hash ^ add(steer, &place, &local_port, sizeof local_port);
 }
 
+static uint32_t steer_tcp(const struct steer *steer, const struct frame_view *view)
+{
+    for (unsigned i = 0; i < steer->kept_count; i++)
+        if (steer->kept[i].port == view->destination_port)
+            return steer->kept[i].shard;
+    return steer_shard(steer,
+                       steer_hash(steer, view->source, view->destination, view->address_bytes,
+                                  view->source_port, view->destination_port));
+}
+
 uint32_t steer_frame(const struct steer *steer, const uint8_t *frame, uint32_t size)
 {
     struct frame_view view;
     switch (frame_look(frame, size, &view)) {
     case FRAME_TCP:
-        return steer_shard(steer,
-                           steer_hash(steer, view.source, view.destination, view.address_bytes,
-                                      view.source_port, view.destination_port));
+        return steer_tcp(steer, &view);
     case FRAME_NEIGHBOUR:
         return STEER_ALL;
     case FRAME_ECHO:

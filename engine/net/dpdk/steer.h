@@ -2,7 +2,8 @@
  *
  * Toeplitz over addresses and ports, as network cards do it (Microsoft's RSS), so that a card that
  * spreads frames over its queues and the software that checks it agree. Both directions of a
- * connection hash differently: who connects out has to choose a port that leads back to it. */
+ * connection hash differently: who connects out has to choose a port that leads back to it.
+ * A port on which one shard alone listens is kept for it, whatever the hash. */
 #ifndef ENGINE_NET_DPDK_STEER_H
 #define ENGINE_NET_DPDK_STEER_H
 
@@ -13,16 +14,28 @@
 #define STEER_KEY_BYTES 52 /* as many as some cards insist on */
 #define STEER_TUPLE_BYTES_MAX 36
 #define STEER_ALL UINT32_MAX
+#define STEER_KEPT_MAX 8
+
+struct steer_kept {
+    uint16_t port; /* in network order */
+    uint32_t shard;
+};
 
 struct steer {
     uint32_t shards;
     uint32_t table[STEER_TUPLE_BYTES_MAX][256]; /* the hash of each byte at each place */
+    struct steer_kept kept[STEER_KEPT_MAX];
+    unsigned kept_count;
 };
 
 extern const uint8_t steer_key[STEER_KEY_BYTES];
 
 /* For so many shards, more than 0. */
 void steer_init(struct steer *steer, uint32_t shards);
+
+/* Frames to this port of ours, in network order, are for this shard. Before there are any; beyond
+ * STEER_KEPT_MAX ports it changes nothing. */
+void steer_keep(struct steer *steer, uint16_t port, uint32_t shard);
 
 /* Of the remote and local address (4 or 16 bytes each) and the ports, in network order. */
 uint32_t steer_hash(const struct steer *steer, const void *remote, const void *local,

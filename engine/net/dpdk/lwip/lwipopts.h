@@ -15,7 +15,7 @@
 #define LWIP_NETCONN 0
 #define LWIP_SOCKET 0
 #define LWIP_STATS 0
-#define LWIP_SINGLE_NETIF 1
+#define LWIP_SINGLE_NETIF 0
 
 #define LWIP_IPV4 1
 #define LWIP_IPV6 1

@@ -293,6 +293,35 @@ START_TEST(the_end_of_something_long_is_released_early)
 }
 END_TEST
 
+/* … of an answer of any size: its sender may have the next one ready. */
+START_TEST(the_end_of_an_answer_is_released_early)
+{
+    static const size_t sizes[] = {600, 1460, 1461, 2920, 2921, 4288, 5000, 8192, 12000, 30000};
+    uint8_t *bytes = noise(30000);
+    for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct pair pair = {0};
+        pair_open(&pair, BACKEND_DPDK);
+        world_turns(&pair.world, 100);
+        for (unsigned round = 1; round <= 8; round++) {
+            uint64_t start_ns = pair.world.lab->now_ns;
+            /* as a session does: in blocks of which the last may be short */
+            for (size_t from = 0; from < sizes[i]; from += 4096)
+                side_send(pair.server, bytes + from,
+                          sizes[i] - from < 4096 ? sizes[i] - from : 4096);
+            world_until(&pair.world, pair.server->drained >= round);
+            if (round > 3) /* the window of congestion is open */
+                ck_assert_uint_lt(pair.world.lab->now_ns - start_ns, 20 * NS_PER_MS);
+        }
+        world_until(&pair.world, pair.client.size == 8 * sizes[i]);
+        for (unsigned round = 0; round < 8; round++)
+            ck_assert_int_eq(memcmp(pair.client.bytes + round * sizes[i], bytes, sizes[i]), 0);
+        part(&pair);
+        pair_close(&pair);
+    }
+    free(bytes);
+}
+END_TEST
+
 /* … nor for that of a few words; but many that nobody acknowledges are no longer copied. */
 START_TEST(little_things_are_released_at_once)
 {
@@ -428,6 +457,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, who_leaves_the_line_is_forgotten);
     tcase_add_test(tcase, what_is_kept_for_later_has_a_limit);
     tcase_add_test(tcase, the_end_of_something_long_is_released_early);
+    tcase_add_test(tcase, the_end_of_an_answer_is_released_early);
     tcase_add_test(tcase, little_things_are_released_at_once);
     tcase_add_test(tcase, nobody_guesses_the_next_connection);
     tcase_add_test(tcase, ports_lead_back_to_their_shard);

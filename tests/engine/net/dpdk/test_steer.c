@@ -61,6 +61,23 @@ START_TEST(steer_spreads_connections_and_keeps_each)
 }
 END_TEST
 
+START_TEST(steer_keeps_ports_of_one_shard_for_it)
+{
+    uint8_t frame[54];
+    unsigned others = 0;
+    steer_init(&steer, 4);
+    steer_keep(&steer, htons(9090), 2);
+    for (unsigned port = 0; port < 100; port++) {
+        make_tcp(frame, (uint16_t)port);
+        others += steer_frame(&steer, frame, sizeof frame) != 2;
+        frame[36] = 9090 >> 8;
+        frame[37] = 9090 & 255;
+        ck_assert_uint_eq(steer_frame(&steer, frame, sizeof frame), 2);
+    }
+    ck_assert_uint_gt(others, 50);
+}
+END_TEST
+
 START_TEST(steer_lets_all_hear_of_neighbours)
 {
     uint8_t arp[42] = {[12] = 8, [13] = 6}, echo[42] = {[12] = 8, [14] = 0x45, [17] = 28, [23] = 1};
@@ -77,6 +94,7 @@ Suite *test_suite(void)
     TCase *tcase = tcase_create("steer");
     tcase_add_test(tcase, steer_hashes_as_cards_do);
     tcase_add_test(tcase, steer_spreads_connections_and_keeps_each);
+    tcase_add_test(tcase, steer_keeps_ports_of_one_shard_for_it);
     tcase_add_test(tcase, steer_lets_all_hear_of_neighbours);
     suite_add_tcase(suite, tcase);
     return suite;
