@@ -25,6 +25,7 @@ from process import Client, Failure, Server, cpu_ns, free_port, metric
 
 KIB = 1024
 SERVER, CLIENT = "10.77.0.1", "10.77.0.2"
+SEGMENT = "1G"  # ready before the load begins, and none other is needed: the disk is the mail's
 HUGE_KIB = 512 * KIB  # what both ends need of huge pages
 
 
@@ -156,6 +157,7 @@ class Bench:
         metrics = free_port()
         server = Server([self.options.mailrace, "serve", *side.serve, "--accept-all",
                          "--store", os.path.join(folder, "store"), "--shards", "1",
+                         "--segment", SEGMENT,
                          "--max-connections", str(workload.connections + 100),
                          "--commit-depth", str(self.options.commit_depth),
                          "--metrics", str(metrics)], self.options.server_core)

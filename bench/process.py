@@ -15,6 +15,7 @@ CLIENT_SECONDS_MAX = 120
 SERVER_SECONDS_MAX = 300
 START_SECONDS_MAX = 60
 STOP_SECONDS_MAX = 30
+SETTLE_SECONDS_MAX = 10
 QUIET_NS = 5_000_000  # of processor time in 0.1 s
 
 
@@ -33,6 +34,15 @@ def cpu_ns(pid):
     """Processor time of a process so far: CPUCLOCK_SCHED of its thread group, which includes the
     kernel's workers for its io_uring."""
     return time.clock_gettime_ns(((~pid) << 3) | 2)
+
+
+def written_bytes(pid):
+    """What a process has had written to disks so far, as far as we may know."""
+    try:
+        with open(f"/proc/{pid}/io", encoding="ascii") as file:
+            return int(re.search(r"^write_bytes: (\d+)", file.read(), re.MULTILINE)[1])
+    except OSError:
+        return 0
 
 
 def free_port():
@@ -123,12 +133,15 @@ class Server:
         self.settle()
 
     def settle(self):
-        """Preparing a store is not part of taking mail: waits until the server is quiet, which one
-        that polls never is altogether."""
-        deadline = time.monotonic() + 5
-        used = -1
-        while time.monotonic() < deadline and cpu_ns(self.process.pid) - used > QUIET_NS:
-            used = cpu_ns(self.process.pid)
+        """Preparing a store is not part of taking mail: waits until the server is quiet and writes
+        nothing. One that polls is never quiet altogether."""
+        deadline = time.monotonic() + SETTLE_SECONDS_MAX
+        used, written = -1, -1
+        while time.monotonic() < deadline:
+            before = used, written
+            used, written = cpu_ns(self.process.pid), written_bytes(self.process.pid)
+            if used - before[0] <= QUIET_NS and written == before[1]:
+                return
             time.sleep(0.1)
 
     def stop(self):
