@@ -285,7 +285,7 @@ static enum status run(struct fill *fill, struct fault *fault)
 int main(int argc, char **argv)
 {
     static struct fill fill = {
-        .mailboxes = 1000000, .body_bytes = 100, .seed = 1, .delta_kib = 16384};
+        .mailboxes = 1000000, .body_bytes = 100, .seed = 1, .delta_kib = 8192};
     const struct argument arguments[] = {
         {.name = "store", .help = "its directory", .text = &fill.directory},
         {.name = "messages",

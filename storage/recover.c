@@ -59,6 +59,8 @@ static int compare_segments(const void *left, const void *right)
 
 void recovered_deinit(struct recovered *log)
 {
+    if (!log->segments && !log->hint.bytes) /* as most of the logs that a store may have */
+        return;
     free(log->segments);
     hint_deinit(&log->hint);
     *log = (struct recovered){.count = 0};

@@ -19,7 +19,7 @@ void store_options_default(struct store_options *options)
         .chunk_bytes = 128u << 10,
         .staging_bytes = 64ull << 20,
         .fetches_max = 64,
-        .delta_bytes = 16u << 20,
+        .delta_bytes = 8u << 20,
         .clock = &clock_system,
     };
 }

@@ -77,7 +77,7 @@ struct store_options {
 };
 
 /* 256 MiB segments, 1 MiB batches, depth 1, 128 KiB chunks, 64 MiB staging, one shard, system
- * clock, seed 0, no index, 16 MiB deltas. */
+ * clock, seed 0, no index, 8 MiB deltas. */
 void store_options_default(struct store_options *options);
 
 enum store_mode {

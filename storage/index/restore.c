@@ -166,8 +166,8 @@ static enum status start_owners(struct restore *restore)
     find_covered(restore);
     for (uint32_t i = 0; i < store->options.shards && status == STATUS_OK; i++)
         status = owner_start(&store->owners[i], restore->logs, restore->ends, restore->covered);
-    for (uint32_t log = 0; log < STORE_SHARDS_MAX; log++)
-        atomic_store(&store->settled[log], restore->ends[log]);
+    for (uint32_t log = 0; log < STORE_SHARDS_MAX; log++) /* nobody else is there yet */
+        atomic_store_explicit(&store->settled[log], restore->ends[log], memory_order_relaxed);
     return status;
 }
 

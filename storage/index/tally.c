@@ -9,10 +9,13 @@
 void tallies_deinit(struct tallies *tallies)
 {
     for (uint32_t shard = 0; shard < STORE_SHARDS_MAX; shard++) {
-        struct tallies_log *log = atomic_exchange(&tallies->logs[shard], NULL);
-        for (uint32_t i = 0; log && i < TALLIES_BLOCKS; i++)
-            free(atomic_load(&log->blocks[i]));
+        struct tallies_log *log = atomic_load_explicit(&tallies->logs[shard], memory_order_relaxed);
+        if (!log)
+            continue;
+        for (uint32_t i = 0; i < TALLIES_BLOCKS; i++)
+            free(atomic_load_explicit(&log->blocks[i], memory_order_relaxed));
         free(log);
+        atomic_store_explicit(&tallies->logs[shard], NULL, memory_order_relaxed);
     }
 }
 
