@@ -114,6 +114,7 @@ class Memif:
     def _end(role, address, socket):
         device = f"net_memif0,role={role},socket={socket},rsize=11,bsize=9216"
         return ["--io", "dpdk", "--dpdk-address", f"{address}/24", "--dpdk-mtu", "9000",
+                "--dpdk-unchecked",
                 "--dpdk-args",
                 f"{memory()} --file-prefix={socket}{role} --vdev={device}"]
 
