@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define HISTORIES HISTORY_KINDS /* of each kind one; ten with --long */
-#define MOMENTS 300u
+#define MOMENTS 150u
 #define FAILURES_MAX 3u
 
 struct lie {
