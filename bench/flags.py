@@ -42,6 +42,7 @@ class Parser(argparse.ArgumentParser):
 
     def add_places(self, needed):
         """Where the programs are, and where to measure."""
+        self.needed = needed
         self.add_argument("--build", default="build/bench", metavar="DIR",
                           help=f"build folder with bench/{needed} (%(default)s)")
         self.add_argument("--mailrace", default="build/release/mailrace", metavar="FILE",
@@ -63,6 +64,15 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("--client-core", type=number(int, 0), default=1, metavar="N",
                           help="(%(default)s)")
         self.add_argument("--markdown", action="store_true", help="print Markdown tables")
+
+    def parse(self, names=None):
+        """The options; ends the program when it can't begin with them. See missing."""
+        options = self.parse_args()
+        failed = missing(options, self.needed, names)
+        if failed:
+            code, line = failed
+            self.exit(code, f"{self.prog}: {line}\n")
+        return options
 
 
 def missing(options, needed, names=None):

@@ -15,7 +15,7 @@ CLIENT_SECONDS_MAX = 120
 SERVER_SECONDS_MAX = 300
 START_SECONDS_MAX = 60
 STOP_SECONDS_MAX = 30
-SETTLE_SECONDS_MAX = 10
+SETTLE_SECONDS_MAX = 10  # before a load
 QUIET_NS = 5_000_000  # of processor time in 0.1 s
 
 
@@ -132,10 +132,10 @@ class Server:
             time.sleep(0.02)
         self.settle()
 
-    def settle(self):
+    def settle(self, seconds=SETTLE_SECONDS_MAX):
         """Preparing a store is not part of taking mail: waits until the server is quiet and writes
         nothing. One that polls is never quiet altogether."""
-        deadline = time.monotonic() + SETTLE_SECONDS_MAX
+        deadline = time.monotonic() + seconds
         used, written = -1, -1
         while time.monotonic() < deadline:
             before = used, written

@@ -19,6 +19,7 @@ import flags
 from process import Failure, Server, cpu_ns, free_port, listens
 
 FILL_SECONDS_MAX = 3600
+MERGE_SECONDS_MAX = 60  # of what mail has begun in the background
 LOGINS = 400
 MEBIBYTE = 1 << 20
 
@@ -36,7 +37,7 @@ def arguments():
                             help=f"{about} (%(default)s)")
     parser.add_argument("--keep-caches", action="store_true",
                         help="do not drop the kernel's caches, which others use, too")
-    return parser.parse_args()
+    return parser.parse()
 
 
 class Bench:
@@ -101,14 +102,13 @@ class Bench:
         messages = self.options.mail_messages
         try:
             server.wait(lambda: server.ready.is_set() and listens(port))
-            settle(server.process.pid)
             before = cpu_ns(server.process.pid), index_cpu_seconds(server.process.pid)
             subprocess.run([self.options.mailrace, "blast", f"smtp://127.0.0.1:{port}",
                             "--messages", str(messages), "--pipeline", "--connections", "200",
                             "--users", str(self.options.mailboxes), "--seed", str(number + 1),
                             "--json", report], check=True,
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=600)
-            settle(server.process.pid)
+            server.settle(MERGE_SECONDS_MAX)
             every = (cpu_ns(server.process.pid) - before[0]) / 1e9
             index = index_cpu_seconds(server.process.pid) - before[1]
         finally:
@@ -145,15 +145,6 @@ def index_cpu_seconds(pid):
         if name == "index" or name.startswith("rocksdb"):
             ticks += sum(map(int, rest.split()[11:13]))
     return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def settle(pid):
-    """Until what was begun in the background is done."""
-    deadline = time.monotonic() + 60
-    used = -1
-    while time.monotonic() < deadline and cpu_ns(pid) - used > 2_000_000:
-        used = cpu_ns(pid)
-        time.sleep(0.2)
 
 
 def middle(pairs, value):
@@ -193,11 +184,6 @@ def report(options, figures):
 
 def main():
     options = arguments()
-    failed = flags.missing(options, "store_fill")
-    if failed:
-        code, line = failed
-        print(f"store.py: {line}", file=sys.stderr)
-        return code
     directory = tempfile.mkdtemp(prefix="store-", dir=options.directory or options.build)
     bench = Bench(options, directory)
     try:

@@ -14,7 +14,7 @@ static int set_memif(const char *arguments, uint32_t wanted)
     return room < wanted + MTU_FRAME_OVERHEAD ? -EMSGSIZE : 0;
 }
 
-static int set(const struct port_options *options, uint16_t port, const char *driver)
+static int set(const struct dpdk_options *options, uint16_t port, const char *driver)
 {
     int error = rte_eth_dev_set_mtu(port, (uint16_t)options->mtu);
     return error == -ENOTSUP && strcmp(driver, "net_memif") == 0
@@ -22,7 +22,7 @@ static int set(const struct port_options *options, uint16_t port, const char *dr
                : error;
 }
 
-enum status mtu_agree(const struct port_options *options, uint16_t port, const char *driver,
+enum status mtu_agree(const struct dpdk_options *options, uint16_t port, const char *driver,
                       uint16_t *mtu, struct fault *fault)
 {
     uint32_t wanted = options->mtu;

@@ -9,7 +9,7 @@
 
 /* Sets the MTU that the options ask for, or finds out which one the port has. For a port that is
  * configured and not started. CONFIG: it takes no such packets; SYSTEM: it does not say. */
-enum status mtu_agree(const struct port_options *options, uint16_t port, const char *driver,
+enum status mtu_agree(const struct dpdk_options *options, uint16_t port, const char *driver,
                       uint16_t *mtu, struct fault *fault) MUST_CHECK;
 
 #endif

@@ -8,7 +8,6 @@
 
 #include <sched.h>
 #include <stdlib.h>
-
 #include <time.h>
 
 /* Names of connections tell the two nets apart by their slots. */
@@ -56,13 +55,7 @@ enum status dpdk_open(struct dpdk **opened, const struct dpdk_options *options, 
     if (status != STATUS_OK)
         fault_set(fault, status, "the system has no random numbers");
     else
-        status = port_open(&dpdk->port,
-                           &(struct port_options){.arguments = options->arguments,
-                                                  .number = options->port,
-                                                  .mtu = options->mtu,
-                                                  .unchecked = options->unchecked,
-                                                  .steer = &dpdk->steer},
-                           fault);
+        status = port_open(&dpdk->port, &dpdk->options, &dpdk->steer, fault);
     if (status == STATUS_OK && options->link_wait_ms > 0 &&
         !port_await_link(dpdk->port, options->link_wait_ms)) {
         status = fault_set(fault, STATUS_NETWORK, "--io dpdk: nobody is at the other end of %s",

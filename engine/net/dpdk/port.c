@@ -38,8 +38,8 @@ struct queue { /* a shard's side of the port */
 };
 
 struct port {
+    const struct dpdk_options *options;
     uint16_t number, mtu;
-    bool unchecked;
     uint16_t receivers, transmitters; /* shards with a queue of their own */
     const struct steer *steer;
     struct queue *queues;
@@ -156,10 +156,15 @@ static void port_give(struct wire *wire, struct frame *frame)
     rte_pktmbuf_free(mbuf_of(frame));
 }
 
+static struct rte_mbuf **waiting(const struct queue *queue)
+{
+    return queue->transmit + queue->transmit_first;
+}
+
 static void port_send(struct wire *wire, struct frame *frame)
 {
     struct queue *queue = queue_of(wire);
-    queue->transmit[queue->transmit_first + queue->transmit_count++] = mbuf_of(frame);
+    waiting(queue)[queue->transmit_count++] = mbuf_of(frame);
 }
 
 static unsigned transmit(const struct queue *queue, struct rte_mbuf **mbufs, unsigned count)
@@ -175,8 +180,7 @@ static void gather_others(struct queue *queue)
     struct port *port = queue->port;
     if (queue->shard == 0 && port->outgoing)
         queue->transmit_count += rte_ring_sc_dequeue_burst(
-            port->outgoing,
-            (void **)(queue->transmit + queue->transmit_first + queue->transmit_count),
+            port->outgoing, (void **)(waiting(queue) + queue->transmit_count),
             TRANSMIT_MAX - queue->transmit_count, NULL);
 }
 
@@ -187,7 +191,7 @@ static void drop_if_down(struct queue *queue)
     queue->stuck = 0;
     if (rte_eth_link_get_nowait(queue->port->number, &link) != 0 || link.link_status)
         return;
-    rte_pktmbuf_free_bulk(queue->transmit + queue->transmit_first, queue->transmit_count);
+    rte_pktmbuf_free_bulk(waiting(queue), queue->transmit_count);
     queue->transmit_count = 0;
 }
 
@@ -196,8 +200,7 @@ static void move_up(struct queue *queue)
 {
     if (queue->transmit_count > 0 && queue->transmit_first < TRANSMIT_MAX)
         return;
-    memmove(queue->transmit, queue->transmit + queue->transmit_first,
-            queue->transmit_count * sizeof(void *));
+    memmove(queue->transmit, waiting(queue), queue->transmit_count * sizeof(void *));
     queue->transmit_first = 0;
 }
 
@@ -209,7 +212,7 @@ static void port_flush(struct wire *wire)
     while (done < queue->transmit_count) {
         unsigned burst = queue->transmit_count - done;
         burst = burst < TRANSMIT_BURST ? burst : TRANSMIT_BURST;
-        unsigned sent = transmit(queue, queue->transmit + queue->transmit_first + done, burst);
+        unsigned sent = transmit(queue, waiting(queue) + done, burst);
         done += sent;
         if (sent < burst)
             break;
@@ -283,7 +286,7 @@ static bool make_queue(struct port *port, uint32_t shard)
     rte_eth_macaddr_get(port->number, &mac);
     queue->wire = (struct wire){.calls = &port_calls,
                                 .mtu = port->mtu,
-                                .unchecked = port->unchecked,
+                                .unchecked = port->options->unchecked,
                                 .frames = frame_count(port->mtu) / 2};
     memcpy(queue->wire.mac, &mac, sizeof queue->wire.mac);
     return true;
@@ -349,11 +352,9 @@ static uint16_t queues_wanted(const struct port *port, const struct rte_eth_dev_
     return (uint16_t)(shards < queues ? shards : queues);
 }
 
-static enum status allow_unchecked(struct port *port, const struct port_options *options,
-                                   const char *driver, struct fault *fault)
+static enum status check_unchecked(const struct port *port, const char *driver, struct fault *fault)
 {
-    port->unchecked = options->unchecked;
-    if (!options->unchecked || strcmp(driver, "net_memif") == 0)
+    if (!port->options->unchecked || strcmp(driver, "net_memif") == 0)
         return STATUS_OK;
     return fault_set(fault, STATUS_CONFIG,
                      "--dpdk-unchecked: bits may change on their way through %s: only net_memif "
@@ -361,8 +362,7 @@ static enum status allow_unchecked(struct port *port, const struct port_options 
                      driver);
 }
 
-static enum status open_device(struct port *port, const struct port_options *options,
-                               struct fault *fault)
+static enum status open_device(struct port *port, struct fault *fault)
 {
     struct rte_eth_dev_info info;
     int error = rte_eth_dev_info_get(port->number, &info);
@@ -375,10 +375,10 @@ static enum status open_device(struct port *port, const struct port_options *opt
     error = configure(port, &info);
     if (error != 0)
         return refuse(fault, "the port can't be configured", error);
-    enum status status = allow_unchecked(port, options, info.driver_name, fault);
+    enum status status = check_unchecked(port, info.driver_name, fault);
     if (status != STATUS_OK)
         return status;
-    status = mtu_agree(options, port->number, info.driver_name, &port->mtu, fault);
+    status = mtu_agree(port->options, port->number, info.driver_name, &port->mtu, fault);
     if (status != STATUS_OK)
         return status;
     if (!make_queues(port))
@@ -392,14 +392,15 @@ static enum status open_device(struct port *port, const struct port_options *opt
                          rte_strerror(-error));
     snprintf(port->text, sizeof port->text, "%s, %u queue%s, MTU %u%s", info.driver_name,
              port->receivers, port->receivers == 1 ? "" : "s", port->mtu,
-             port->unchecked ? ", no checksums" : "");
+             port->options->unchecked ? ", no checksums" : "");
     return STATUS_OK;
 }
 
-enum status port_open(struct port **opened, const struct port_options *options, struct fault *fault)
+enum status port_open(struct port **opened, const struct dpdk_options *options,
+                      const struct steer *steer, struct fault *fault)
 {
     char said[EAL_LINE_BYTES];
-    uint32_t number = options->number;
+    uint32_t number = options->port;
     enum status status = eal_start(options->arguments, said, fault);
     if (status != STATUS_OK)
         return status;
@@ -415,9 +416,8 @@ enum status port_open(struct port **opened, const struct port_options *options, 
         eal_stop();
         return fault_set(fault, STATUS_SYSTEM, "--io dpdk: no memory");
     }
-    port->number = (uint16_t)number;
-    port->steer = options->steer;
-    status = open_device(port, options, fault);
+    *port = (struct port){.options = options, .number = (uint16_t)number, .steer = steer};
+    status = open_device(port, fault);
     if (status == STATUS_OK)
         *opened = port;
     else
@@ -435,7 +435,7 @@ static void drop_ring(struct rte_ring *ring)
 
 static void free_queue(struct queue *queue)
 {
-    rte_pktmbuf_free_bulk(queue->transmit + queue->transmit_first, queue->transmit_count);
+    rte_pktmbuf_free_bulk(waiting(queue), queue->transmit_count);
     for (uint32_t i = 0; queue->from && i < queue->port->steer->shards; i++)
         drop_ring(queue->from[i]);
     free(queue->from);

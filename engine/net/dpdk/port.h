@@ -8,23 +8,16 @@
 #ifndef ENGINE_NET_DPDK_PORT_H
 #define ENGINE_NET_DPDK_PORT_H
 
+#include "engine/net/dpdk/net_dpdk.h"
 #include "engine/net/dpdk/steer.h"
 #include "engine/net/dpdk/wire.h"
 #include "engine/net/net.h"
 
 struct port;
 
-struct port_options {
-    const char *arguments; /* of DPDK's environment; NULL: none */
-    uint32_t number;
-    uint32_t mtu;              /* 0: as the port has it */
-    bool unchecked;            /* segments without checksums, for shared memory alone */
-    const struct steer *steer; /* outlives the port */
-};
-
-/* As dpdk_open. */
-enum status port_open(struct port **port, const struct port_options *options,
-                      struct fault *fault) MUST_CHECK;
+/* As dpdk_open; `options` and `steer` outlive the port. */
+enum status port_open(struct port **port, const struct dpdk_options *options,
+                      const struct steer *steer, struct fault *fault) MUST_CHECK;
 void port_close(struct port *port);
 
 /* Waits until the other end is there, at most so long. False: it is not. */
