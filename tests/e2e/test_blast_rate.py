@@ -10,6 +10,8 @@ from broken_server import BrokenServer, after, hang
 from load import LoadCase
 from mailrace import Server, program
 
+NO_DISK = '--durability', 'none'  # where its moods would be taken for the generator's
+
 
 class OpenLoop(LoadCase):
     RATE, SECONDS = 500, 3
@@ -28,11 +30,10 @@ class OpenLoop(LoadCase):
         self.assertLess(load.percentile('p50'), 100)
 
     def test_a_number_of_messages_at_a_rate(self):
-        with Server() as server:
+        with Server(*NO_DISK) as server:
             load = self.blast(f'smtp://127.0.0.1:{server.smtp_port}', '--rate', 200, '--messages',
                               200, '--connections', 4, '--shards', 2, acked=200)
-        self.assertGreater(load.report['seconds'], 0.95)
-        self.assertEqual(load.report['behind'], 0)
+        self.assertAlmostEqual(load.report['seconds'], 1, delta=0.2)
 
     def test_few_messages_at_a_rate(self):
         """The last one has its share of the time: three in a second and a half are two a second."""
@@ -58,7 +59,7 @@ class OpenLoop(LoadCase):
     def test_a_stall_shows(self):
         """For a second of three nobody is served: a third of all wait for half of it on average. In
         a closed loop only one message of each connection would."""
-        with Server() as server:
+        with Server(*NO_DISK) as server:
             threads = [threading.Timer(after, server.signal, [number])
                        for after, number in ((1, signal.SIGSTOP), (2, signal.SIGCONT))]
             for thread in threads:
@@ -68,7 +69,7 @@ class OpenLoop(LoadCase):
                 thread.join()
         self.assertGreater(load.percentile('p99'), 900)
         self.assertGreater(load.percentile('p90'), 500)
-        self.assertLess(load.percentile('p50'), 400)
+        self.assertLess(load.percentile('p50'), 200)
         self.assertLess(load.percentile('max'), 2500)
 
     def test_more_than_can_be(self):

@@ -26,6 +26,7 @@ class Kernel:
     """Everything goes this way. It is what the others differ from."""
     SUITES = None  # all
     beside = HOST  # where clients in Python fetch what blast has sent
+    refusals = ConnectionRefusedError  # where nobody listens
 
     def serve(self, command):
         """What to run for a server that is meant to be started so."""
@@ -45,6 +46,7 @@ class Kernel:
 
 class Bypass(Kernel):
     """A server at a time, ours, at one address: that is what is at the other end of a cable."""
+    refusals = ConnectionRefusedError, TimeoutError  # the latter when its process has gone
 
     def __init__(self):
         self.server = None
@@ -63,8 +65,9 @@ class Bypass(Kernel):
 
 
 class Memif(Bypass):
-    """Shared memory with blast or drain, one after the other."""
-    SUITES = 'test_blast', 'test_blast_rate', 'test_drain'
+    """Shared memory with blast or drain, one after the other. Both ends poll: what the clock says of
+    a rate beside other tests is said of them."""
+    SUITES = 'test_blast', 'test_drain'
     beside = '127.0.0.9'
 
     def __init__(self):
