@@ -65,8 +65,8 @@ class Bypass(Kernel):
 
 
 class Memif(Bypass):
-    """Shared memory with blast or drain, one after the other. Both ends poll: what the clock says of
-    a rate beside other tests is said of them."""
+    """Shared memory with blast or drain, one after the other. Both ends poll: what the clock says
+    of a rate beside other tests is said of them."""
     SUITES = 'test_blast', 'test_drain'
     beside = '127.0.0.9'
 
