@@ -2,6 +2,9 @@
 
 #include "base/invariant.h"
 
+#include <stddef.h>
+#include <string.h>
+
 #define MILLION 1000000u
 
 /* The largest value of a bucket; the smallest is what follows the largest of the one before. */
@@ -14,13 +17,20 @@ static uint64_t bucket_high(uint32_t index)
     return ((leading + 1) << shift) - 1;
 }
 
+void histogram_clear(struct histogram *histogram)
+{
+    memset(histogram, 0,
+           offsetof(struct histogram, buckets) +
+               histogram_used(histogram) * sizeof *histogram->buckets);
+}
+
 void histogram_merge(struct histogram *into, const struct histogram *from)
 {
     into->count += from->count;
     into->sum += from->sum;
     if (from->max > into->max)
         into->max = from->max;
-    for (uint32_t i = 0; i < HISTOGRAM_BUCKETS; i++)
+    for (uint32_t i = 0, used = histogram_used(from); i < used; i++)
         into->buckets[i] += from->buckets[i];
 }
 

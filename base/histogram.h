@@ -44,6 +44,15 @@ static inline void histogram_record(struct histogram *histogram, uint64_t value)
     histogram->buckets[histogram_bucket_of(value)]++;
 }
 
+/* How many buckets, from the first on, may hold anything. The rest is not touched, not even to be
+ * read: memory that nothing was ever recorded in stays with the system. */
+static inline uint32_t histogram_used(const struct histogram *histogram)
+{
+    return histogram->count == 0 ? 0 : histogram_bucket_of(histogram->max) + 1;
+}
+
+void histogram_clear(struct histogram *histogram);
+
 /* Adds everything recorded in `from`: the same as if it had been recorded in `into`. */
 void histogram_merge(struct histogram *into, const struct histogram *from);
 

@@ -13,13 +13,14 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 
 enum {
     RING_ENTRIES = 4096,
     RECEIVE_BUFFERS = 1024,
-    RECEIVE_BUFFER_BYTES = 4096, /* replies are short */
+    RECEIVE_BUFFER_BYTES = 1024, /* replies are short */
     SPARE_CONNECTIONS = 64,
     GATHER_US = 200, /* of a closed loop */
     GATHER_CONNECTIONS_MIN = 4,
@@ -219,7 +220,7 @@ static void look(struct blast *blast, struct blast_report *report, double second
         ended += total->failures[i];
     report->connections = (uint32_t)(total->connected > ended ? total->connected - ended : 0);
     if (!last)
-        report->total = *total;
+        memcpy(&report->total, total, TALLY_COUNTS_BYTES);
 }
 
 /* Until all parts are over; a signal ends the load, a second one at once. */
@@ -312,7 +313,7 @@ static enum status run(struct blast *blast, blast_progress *progress, void *cont
         status = start_parts(blast, fault);
     watch(blast, &signals, progress, context, report);
     look(blast, report, report->seconds, true);
-    report->total = (struct tally){0};
+    memset(&report->total, 0, TALLY_COUNTS_BYTES);
     enum status gathered = gather(blast, report, status == STATUS_OK ? fault : NULL);
     if (blast->dpdk != NULL)
         dpdk_close(blast->dpdk);
@@ -371,7 +372,6 @@ enum status blast_run(const struct blast_options *options, blast_progress *progr
     struct blast blast = {.options = options};
     struct process_figures before, after;
     process_read(&before);
-    *report = (struct blast_report){0};
     enum status status = prepare(&blast, fault);
     if (status == STATUS_OK && !timeline_open(&blast.timeline, report->steps, BLAST_STEPS_MAX))
         status = fault_set(fault, STATUS_SYSTEM, "no memory for the time line");

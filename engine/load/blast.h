@@ -66,8 +66,8 @@ void blast_options_default(struct blast_options *options);
 uint32_t blast_gather_us(const struct blast_options *options);
 
 /* Runs to the end, or to SIGINT or SIGTERM (a second one ends it at once). The report is the
- * caller's: large, to be allocated; it is filled also when the status is not OK, as far as load
- * went. */
+ * caller's: large, to be allocated, and zeroed; it is filled also when the status is not OK, as far
+ * as load went. */
 enum status blast_run(const struct blast_options *options, blast_progress *progress, void *context,
                       struct blast_report *report, struct fault *fault) MUST_CHECK;
 

@@ -9,6 +9,8 @@
 #include "base/histogram.h"
 #include "engine/smtp/client.h"
 
+#include <stddef.h>
+
 enum tally_phase {
     TALLY_CONNECT,
     TALLY_BANNER,
@@ -44,6 +46,8 @@ struct tally {
     uint64_t failures[SMTP_CLIENT_FAILURES]; /* sessions by how they ended; FINE: as they should */
     struct histogram latency[TALLY_PHASES];
 };
+
+#define TALLY_COUNTS_BYTES offsetof(struct tally, latency) /* of all but the histograms */
 
 /* Messages begun and not ended. Of a tally that is still counted on, as far as one look can tell.
  */

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNTS_BYTES offsetof(struct tally, latency)
-
 bool timeline_open(struct timeline *timeline, struct tally_step *steps, uint32_t max)
 {
     INVARIANT(max >= 2 && max % 2 == 0);
@@ -30,15 +28,23 @@ void timeline_close(struct timeline *timeline)
 
 void timeline_look(struct timeline *timeline)
 {
-    memset(timeline->now, 0, sizeof *timeline->now);
+    memset(timeline->now, 0, TALLY_COUNTS_BYTES);
+    histogram_clear(&timeline->now->latency[TALLY_TOTAL]);
+}
+
+/* Only as far as it is used: there are looks at thousands of empty buckets otherwise. */
+static void copy_live(const struct histogram *live, struct histogram *copy)
+{
+    histogram_clear(copy);
+    counters_copy(live, offsetof(struct histogram, buckets), copy);
+    counters_copy(live->buckets, histogram_used(copy) * sizeof *live->buckets, copy->buckets);
 }
 
 void timeline_add(struct timeline *timeline, const struct tally *live)
 {
     struct tally *shard = timeline->shard;
-    counters_copy(live, COUNTS_BYTES, shard);
-    counters_copy(&live->latency[TALLY_TOTAL], sizeof *shard->latency,
-                  &shard->latency[TALLY_TOTAL]);
+    counters_copy(live, TALLY_COUNTS_BYTES, shard);
+    copy_live(&live->latency[TALLY_TOTAL], &shard->latency[TALLY_TOTAL]);
     tally_merge(timeline->now, shard);
 }
 
@@ -47,8 +53,9 @@ static void latencies(const struct timeline *timeline, struct histogram *step)
 {
     const struct histogram *now = &timeline->now->latency[TALLY_TOTAL];
     const struct histogram *before = &timeline->before->latency[TALLY_TOTAL];
-    *step = (struct histogram){.max = now->max};
-    for (uint32_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
+    histogram_clear(step);
+    step->max = now->max;
+    for (uint32_t i = 0, used = histogram_used(now); i < used; i++) {
         step->buckets[i] = now->buckets[i] - before->buckets[i];
         step->count += step->buckets[i];
     }
