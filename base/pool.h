@@ -12,10 +12,13 @@
 #include <stdint.h>
 
 struct pool {
-    uint8_t *blocks;    /* one mapping of block_bytes * count */
-    void *free_list;    /* returned blocks, linked through their first word */
-    size_t block_bytes; /* multiple of 64 */
+    uint8_t *blocks;    /* one mapping of block_bytes * count, and of what follows */
+    uint32_t *returned; /* a stack of slots: taking one does not wait for the block's memory */
+    size_t block_bytes; /* multiple of 64: */
+    uint64_t inverse;   /* its odd part's, modulo 2^64, */
+    unsigned shift;     /* and its power of two */
     uint32_t count;
+    uint32_t returned_count;
     uint32_t fresh; /* blocks [fresh, count) were never taken */
     uint32_t taken; /* blocks out now */
 };
@@ -26,7 +29,7 @@ enum status pool_init(struct pool *pool, size_t block_bytes, uint32_t count) MUS
 void pool_deinit(struct pool *pool);
 
 void *pool_take(struct pool *pool);
-/* Gives a block back; its contents but for the first word stay as they are until it is taken. */
+/* Gives a block back; its contents stay as they are until it is taken. */
 void pool_give(struct pool *pool, void *block);
 
 /* Blocks that can still be taken. */
@@ -35,10 +38,19 @@ static inline uint32_t pool_left(const struct pool *pool)
     return pool->count - pool->taken;
 }
 
+/* How many blocks lie before an address, without dividing: a multiple of the block's size times the
+ * inverse is the quotient, anything else becomes larger than any quotient (Granlund and Montgomery,
+ * Division by Invariant Integers using Multiplication, section 9). */
+static inline uint64_t pool_place(const struct pool *pool, const void *address)
+{
+    uint64_t product = (uint64_t)((uintptr_t)address - (uintptr_t)pool->blocks) * pool->inverse;
+    return product >> pool->shift | product << (64 - pool->shift);
+}
+
 /* The place of a block in its pool, 0 … count-1, and back: slots for handles. */
 static inline uint32_t pool_slot(const struct pool *pool, const void *block)
 {
-    return (uint32_t)((size_t)((const uint8_t *)block - pool->blocks) / pool->block_bytes);
+    return (uint32_t)pool_place(pool, block);
 }
 
 static inline void *pool_at(const struct pool *pool, uint32_t slot)
