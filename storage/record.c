@@ -19,12 +19,15 @@ static uint32_t header_checksum(const struct record_header *header, uint32_t see
 
 void record_seal(uint8_t *bytes, const struct record_header *header, uint32_t seed)
 {
-    struct record_header sealed = *header;
-    uint64_t payload = payload_size(&sealed);
+    uint64_t payload = payload_size(header);
     uint64_t size = record_size(payload);
     INVARIANT(size <= RECORD_BYTES_MAX);
+    /* First: who reads a header right after it was written waits for what was written before it,
+     * and that is the payload. */
+    uint32_t payload_crc = crc32c(seed, bytes + RECORD_HEADER_BYTES, payload);
+    struct record_header sealed = *header;
     sealed.record_bytes = (uint32_t)size;
-    sealed.payload_crc = crc32c(seed, bytes + RECORD_HEADER_BYTES, payload);
+    sealed.payload_crc = payload_crc;
     sealed.header_crc = header_checksum(&sealed, seed);
     memcpy(bytes, &sealed, sizeof(sealed));
     memset(bytes + RECORD_HEADER_BYTES + payload, 0, size - RECORD_HEADER_BYTES - payload);
