@@ -108,9 +108,20 @@ static void closed_outgoing(void *session, enum net_close_reason reason)
         closed(session, reason);
 }
 
-static const struct net_handler incoming = {opened, received, peer_finished, drained, closed};
-static const struct net_handler outgoing = {opened, received, peer_finished, drained,
-                                            closed_outgoing};
+static const struct net_handler incoming = {
+    .opened = opened,
+    .received = received,
+    .peer_finished = peer_finished,
+    .drained = drained,
+    .closed = closed,
+};
+static const struct net_handler outgoing = {
+    .opened = opened,
+    .received = received,
+    .peer_finished = peer_finished,
+    .drained = drained,
+    .closed = closed_outgoing,
+};
 
 /* --------------------------------------------------------------------------------- calls ---- */
 

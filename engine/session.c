@@ -443,4 +443,5 @@ const struct net_handler session_handler = {
     .peer_finished = session_peer_finished,
     .drained = session_drained,
     .closed = session_closed,
+    .session_bytes = sizeof(struct session),
 };

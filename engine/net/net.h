@@ -67,6 +67,9 @@ struct net_handler {
     /* The last call for this connection; for a net_connect that failed the only one, and then
      * `session` is the `context`. */
     void (*closed)(void *session, enum net_close_reason reason);
+    /* How many of a session's bytes, from its beginning, a call is likely to touch: a backend that
+     * has several to call fetches them into the cache before. 0: not known. */
+    size_t session_bytes;
 };
 
 struct net_listener_options {

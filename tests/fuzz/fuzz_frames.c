@@ -178,7 +178,13 @@ static void closed(void *context, enum net_close_reason reason)
     session->used = false;
 }
 
-static const struct net_handler handler = {opened, received, peer_finished, drained, closed};
+static const struct net_handler handler = {
+    .opened = opened,
+    .received = received,
+    .peer_finished = peer_finished,
+    .drained = drained,
+    .closed = closed,
+};
 
 static void released(struct net_tx *tx, void *context)
 {

@@ -57,8 +57,9 @@ struct stack_connection {
     uint32_t generation;
     struct pbuf *kept, *kept_last; /* received, and left by the handler: one by one, no chain */
     uint32_t listed_next, waiting_next;
-    uint16_t flags; /* enum stack_flag */
-    uint8_t reason; /* enum net_close_reason */
+    uint32_t bucket; /* the pcb's */
+    uint16_t flags;  /* enum stack_flag */
+    uint8_t reason;  /* enum net_close_reason */
 };
 
 struct stack_listener {

@@ -106,6 +106,7 @@ enum status stack_connect(struct net *base, const union net_address *address,
                     is_usable(net, address, &ours);
     if (!possible || begin(net, pcb, address, &ours) != ERR_OK)
         stack_connection_end(net, conn, NET_CLOSE_REFUSED);
+    conn->bucket = stack_bucket_of_pcb(net, pcb);
     *name = stack_connection_name(net, conn);
     return STATUS_OK;
 }

@@ -197,7 +197,7 @@ static void settle(struct net_stack *net, struct stack_connection *conn)
 {
     bool linked = conn->pcb != NULL;
     if (linked)
-        stack_enter(net, stack_bucket_of_pcb(net, conn->pcb));
+        stack_enter(net, conn->bucket);
     if (linked && (conn->flags & (STACK_OPEN | STACK_CLOSING)) == STACK_OPEN)
         settle_sending(net, conn);
     if ((conn->flags & (STACK_CLOSING | STACK_LISTED)) == STACK_CLOSING)
@@ -216,6 +216,7 @@ static uint32_t fetch_ahead(const struct net_stack *net, uint32_t slot)
         return slot;
     const struct stack_connection *conn = stack_at(net, slot);
     stack_fetch(conn->pcb, sizeof *conn->pcb);
+    __builtin_prefetch(&net->buckets[conn->bucket]);
     __builtin_prefetch(conn->unwritten);
     if (conn->listed_next != STACK_NO_SLOT)
         stack_fetch(stack_at(net, conn->listed_next), sizeof *conn);

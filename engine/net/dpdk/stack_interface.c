@@ -7,6 +7,8 @@
 #include <lwip/priv/tcp_priv.h>
 #include <netif/ethernet.h>
 
+#define FETCHED_TOGETHER 16u /* frames */
+
 _Static_assert(sizeof(struct pbuf_custom) <= sizeof(((struct frame *)0)->stack),
                "a frame has room for what lwIP wants to know of it");
 
@@ -55,7 +57,9 @@ static err_t init(struct netif *netif)
     netif->linkoutput = output;
     netif->flags =
         NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET | NETIF_FLAG_LINK_UP;
-    unsigned spared = net->wire->unchecked ? NETIF_CHECKSUM_GEN_TCP | NETIF_CHECKSUM_CHECK_TCP : 0;
+    unsigned spared = net->wire->unchecked ? NETIF_CHECKSUM_GEN_TCP | NETIF_CHECKSUM_CHECK_TCP |
+                                                 NETIF_CHECKSUM_GEN_IP | NETIF_CHECKSUM_CHECK_IP
+                                           : 0;
     NETIF_SET_CHECKSUM_CTRL(netif, NETIF_CHECKSUM_ENABLE_ALL & ~spared);
     return ERR_OK;
 }
@@ -191,11 +195,11 @@ static void look_at(const struct net_stack *net, struct arrival *arrival)
 }
 
 /* With thousands of connections nothing of one is in the cache when its frame comes, and each step
- * from the frame to what is sent would wait for memory. So a burst takes each step for all frames
- * at once, and the waits overlap. */
+ * from the frame to what is sent would wait for memory. So each step is taken for several frames at
+ * once, and the waits overlap; for no more than the cache nearest by has room for. */
 static void fetch_ahead(const struct net_stack *net, const struct arrival *arrivals, unsigned count)
 {
-    const struct tcp_pcb *pcbs[WIRE_BURST];
+    const struct tcp_pcb *pcbs[FETCHED_TOGETHER];
     for (unsigned i = 0; i < count; i++) {
         bool tcp = arrivals[i].kind == FRAME_TCP;
         pcbs[i] = tcp ? net->buckets[arrivals[i].bucket].active : NULL;
@@ -213,8 +217,17 @@ static void fetch_ahead(const struct net_stack *net, const struct arrival *arriv
             continue;
         const struct stack_connection *conn = pcbs[i]->callback_arg;
         __builtin_prefetch(conn->queue.first);
-        __builtin_prefetch(conn->session);
         __builtin_prefetch(pcbs[i]->unacked);
+        stack_fetch(conn->session, conn->handler->session_bytes);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        if (!pcbs[i])
+            continue;
+        const struct stack_connection *conn = pcbs[i]->callback_arg;
+        if (conn->queue.first)
+            __builtin_prefetch(conn->queue.first->next);
+        if (pcbs[i]->unacked)
+            __builtin_prefetch(pcbs[i]->unacked->p);
     }
 }
 
@@ -245,7 +258,10 @@ void stack_interface_receive(struct net_stack *net)
         arrivals[i].frame = frames[i];
         look_at(net, &arrivals[i]);
     }
-    fetch_ahead(net, arrivals, count);
-    for (unsigned i = 0; i < count; i++)
-        take_in_any(net, &arrivals[i]);
+    for (unsigned i = 0, part; i < count; i += part) {
+        part = count - i < FETCHED_TOGETHER ? count - i : FETCHED_TOGETHER;
+        fetch_ahead(net, arrivals + i, part);
+        for (unsigned j = 0; j < part; j++)
+            take_in_any(net, &arrivals[i + j]);
+    }
 }

@@ -97,6 +97,7 @@ static err_t accepted(void *context, struct tcp_pcb *pcb, err_t error)
         return ERR_MEM;
     half_unlink(net, tcp_ext_arg_get(pcb, 0));
     stack_connection_bind(conn, pcb);
+    conn->bucket = net->bucket; /* its frame was looked for there */
     if (may_open(net) && net->waiting.first == STACK_NO_SLOT)
         open_now(net, conn);
     else

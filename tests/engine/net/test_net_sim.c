@@ -160,10 +160,20 @@ static void closed(void *session, enum net_close_reason reason)
     expect(!end->sending);
 }
 
-static const struct net_handler server_handler = {accepted, received, peer_finished, drained,
-                                                  closed};
-static const struct net_handler client_handler = {connected, received, peer_finished, drained,
-                                                  closed};
+static const struct net_handler server_handler = {
+    .opened = accepted,
+    .received = received,
+    .peer_finished = peer_finished,
+    .drained = drained,
+    .closed = closed,
+};
+static const struct net_handler client_handler = {
+    .opened = connected,
+    .received = received,
+    .peer_finished = peer_finished,
+    .drained = drained,
+    .closed = closed,
+};
 
 static uint64_t run_ns(void *context)
 {

@@ -358,8 +358,20 @@ static void closed(void *session, enum net_close_reason reason)
     leave(side);
 }
 
-const struct net_handler connecting_handler = {connected, received, peer_finished, drained, closed};
-const struct net_handler accepting_handler = {accepted, received, peer_finished, drained, closed};
+const struct net_handler connecting_handler = {
+    .opened = connected,
+    .received = received,
+    .peer_finished = peer_finished,
+    .drained = drained,
+    .closed = closed,
+};
+const struct net_handler accepting_handler = {
+    .opened = accepted,
+    .received = received,
+    .peer_finished = peer_finished,
+    .drained = drained,
+    .closed = closed,
+};
 
 void side_free(struct side *side)
 {
