@@ -51,6 +51,7 @@ static inline uint32_t histogram_used(const struct histogram *histogram)
     return histogram->count == 0 ? 0 : histogram_bucket_of(histogram->max) + 1;
 }
 
+/* Empty again; touches what was used. */
 void histogram_clear(struct histogram *histogram);
 
 /* Adds everything recorded in `from`: the same as if it had been recorded in `into`. */

@@ -24,6 +24,7 @@ static const struct net_handler handler = {
     .peer_finished = session_peer_finished,
     .drained = session_drained,
     .closed = session_closed,
+    .fetch = session_fetch,
 };
 
 enum status call_connect(struct shard *shard, struct call *call, const struct call_plan *plan,

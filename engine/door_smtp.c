@@ -1,7 +1,10 @@
 /* SMTP and LMTP behind a door: the session's host is the shard's store. */
 #include "engine/shard_state.h"
 
+#include "base/fetch.h"
 #include "engine/smtp/message.h"
+
+#define ENVELOPE_BYTES_USUAL 192u
 
 static struct smtp_session *smtp(struct session *session)
 {
@@ -174,9 +177,18 @@ void door_smtp_stored(struct session *session, uint64_t id, enum status status)
     session_pump(session);
 }
 
+/* The envelope's names are in the first lines of its block. */
+static void fetch_smtp(const struct session *session)
+{
+    if (session->smtp.session.envelope.bytes != NULL)
+        fetch(session->smtp.session.envelope.bytes, ENVELOPE_BYTES_USUAL);
+    if (session->smtp.draft != NULL)
+        fetch(session->smtp.draft, sizeof *session->smtp.draft);
+}
+
 #define SMTP_DOOR                                                                                  \
     .secured = secured, .feed = feed, .go_on = go_on, .wish = wish, .expects = expects,            \
-    .busy = busy, .patience_ms = patience_ms, .end = end, .close = close
+    .busy = busy, .patience_ms = patience_ms, .end = end, .close = close, .fetch = fetch_smtp
 
 const struct door door_smtp = {.name = "smtp", .open = open_smtp, SMTP_DOOR};
 const struct door door_lmtp = {.name = "lmtp", .open = open_lmtp, SMTP_DOOR};

@@ -1,5 +1,6 @@
 #include "engine/session.h"
 
+#include "base/fetch.h"
 #include "engine/session_tls.h"
 #include "engine/shard_state.h"
 
@@ -241,6 +242,15 @@ size_t session_take(struct session *session, struct span bytes)
     return consumed;
 }
 
+void session_fetch(const void *context, unsigned step)
+{
+    const struct session *session = context;
+    if (step == 0)
+        fetch(session, sizeof *session);
+    else if (session->door->fetch != NULL)
+        session->door->fetch(session);
+}
+
 size_t session_received(void *context, struct span bytes)
 {
     struct session *session = context;
@@ -443,5 +453,5 @@ const struct net_handler session_handler = {
     .peer_finished = session_peer_finished,
     .drained = session_drained,
     .closed = session_closed,
-    .session_bytes = sizeof(struct session),
+    .fetch = session_fetch,
 };

@@ -46,6 +46,9 @@ struct door {
     /* False once everything was given back; true: something is still away, session_ended follows.
      */
     bool (*close)(struct session *session);
+    /* Has the cache fetch what the session leads to, before it is fed. NULL: nothing that matters.
+     */
+    void (*fetch)(const struct session *session);
 };
 
 extern const struct door door_smtp, door_lmtp, door_pop3, door_metrics;
@@ -147,6 +150,7 @@ void session_mark_dirty(struct session *session);
 size_t session_take(struct session *session, struct span bytes);
 /* What the network tells a session: see struct net_handler. */
 size_t session_received(void *session, struct span bytes);
+void session_fetch(const void *session, unsigned step);
 void session_peer_finished(void *session);
 void session_drained(void *session);
 void session_closed(void *session, enum net_close_reason reason);

@@ -1,5 +1,6 @@
 #include "engine/load/sender.h"
 
+#include "base/fetch.h"
 #include "base/invariant.h"
 #include "engine/load/generator.h"
 #include "engine/session_tls.h"
@@ -325,9 +326,15 @@ void sender_hurry(struct sender *sender)
         set_patience(session);
 }
 
+static void fetch_sender(const struct session *session)
+{
+    fetch(session->call, sizeof(struct sender));
+}
+
 #define SENDER_DOOR                                                                                \
     .open = open, .secured = secured, .feed = feed, .go_on = go_on, .wish = wish,                  \
-    .expects = expects, .patience_ms = patience_ms, .end = end, .busy = busy, .close = close
+    .expects = expects, .patience_ms = patience_ms, .end = end, .busy = busy, .close = close,      \
+    .fetch = fetch_sender
 
 const struct door sender_door = {.name = "smtp", SENDER_DOOR};
 const struct door sender_lmtp_door = {.name = "lmtp", SENDER_DOOR};

@@ -67,9 +67,10 @@ struct net_handler {
     /* The last call for this connection; for a net_connect that failed the only one, and then
      * `session` is the `context`. */
     void (*closed)(void *session, enum net_close_reason reason);
-    /* How many of a session's bytes, from its beginning, a call is likely to touch: a backend that
-     * has several to call fetches them into the cache before. 0: not known. */
-    size_t session_bytes;
+    /* Fetches (base/fetch.h) what a call for the session will touch: the session first, in step 1
+     * what it leads to. A backend that has several to call does that for all of them before. NULL:
+     * nothing is known. */
+    void (*fetch)(const void *session, unsigned step);
 };
 
 struct net_listener_options {
@@ -129,6 +130,12 @@ struct net_calls {
 struct net {
     const struct net_calls *calls;
 };
+
+static inline void net_fetch(const struct net_handler *handler, const void *session, unsigned step)
+{
+    if (handler->fetch != NULL)
+        handler->fetch(session, step);
+}
 
 static inline void net_send(struct net *net, struct net_conn conn, struct net_tx *tx)
 {

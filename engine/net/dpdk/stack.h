@@ -126,13 +126,6 @@ static inline uint32_t stack_slot(const struct net_stack *net, const struct stac
     return pool_slot(&net->connections, conn);
 }
 
-/* Has the cache fetch an object that will be used soon. */
-static inline void stack_fetch(const void *object, size_t bytes)
-{
-    for (size_t at = 0; at < bytes; at += 64)
-        __builtin_prefetch((const uint8_t *)object + at);
-}
-
 /* The one net of this copy of the code: lwIP's callbacks don't say whom they mean. */
 struct net_stack *stack_this(void);
 void stack_set_this(struct net_stack *net);

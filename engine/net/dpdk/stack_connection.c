@@ -1,4 +1,5 @@
 /* A connection's life on the stack: taken, opened, settled once per turn, ended, given back. */
+#include "base/fetch.h"
 #include "engine/net/dpdk/stack.h"
 
 #include <lwip/priv/tcp_priv.h>
@@ -215,11 +216,11 @@ static uint32_t fetch_ahead(const struct net_stack *net, uint32_t slot)
     if (slot == STACK_NO_SLOT)
         return slot;
     const struct stack_connection *conn = stack_at(net, slot);
-    stack_fetch(conn->pcb, sizeof *conn->pcb);
+    fetch(conn->pcb, sizeof *conn->pcb);
     __builtin_prefetch(&net->buckets[conn->bucket]);
     __builtin_prefetch(conn->unwritten);
     if (conn->listed_next != STACK_NO_SLOT)
-        stack_fetch(stack_at(net, conn->listed_next), sizeof *conn);
+        fetch(stack_at(net, conn->listed_next), sizeof *conn);
     return conn->listed_next;
 }
 

@@ -1,5 +1,6 @@
 /* The wire's side of lwIP: frames that arrive become its buffers without being copied; what it has
  * to say is copied into frames, the only time that a sent byte is. */
+#include "base/fetch.h"
 #include "engine/net/dpdk/stack.h"
 
 #include <lwip/etharp.h>
@@ -204,13 +205,13 @@ static void fetch_ahead(const struct net_stack *net, const struct arrival *arriv
         bool tcp = arrivals[i].kind == FRAME_TCP;
         pcbs[i] = tcp ? net->buckets[arrivals[i].bucket].active : NULL;
         if (pcbs[i])
-            stack_fetch(pcbs[i], sizeof *pcbs[i]);
+            fetch(pcbs[i], sizeof *pcbs[i]);
     }
     for (unsigned i = 0; i < count; i++) {
         if (!pcbs[i] || pcbs[i]->recv != stack_receive)
             pcbs[i] = NULL;
         else
-            stack_fetch(pcbs[i]->callback_arg, sizeof(struct stack_connection));
+            fetch(pcbs[i]->callback_arg, sizeof(struct stack_connection));
     }
     for (unsigned i = 0; i < count; i++) {
         if (!pcbs[i])
@@ -218,7 +219,8 @@ static void fetch_ahead(const struct net_stack *net, const struct arrival *arriv
         const struct stack_connection *conn = pcbs[i]->callback_arg;
         __builtin_prefetch(conn->queue.first);
         __builtin_prefetch(pcbs[i]->unacked);
-        stack_fetch(conn->session, conn->handler->session_bytes);
+        if (conn->flags & STACK_OPEN)
+            net_fetch(conn->handler, conn->session, 0);
     }
     for (unsigned i = 0; i < count; i++) {
         if (!pcbs[i])
@@ -228,6 +230,8 @@ static void fetch_ahead(const struct net_stack *net, const struct arrival *arriv
             __builtin_prefetch(conn->queue.first->next);
         if (pcbs[i]->unacked)
             __builtin_prefetch(pcbs[i]->unacked->p);
+        if (conn->flags & STACK_OPEN)
+            net_fetch(conn->handler, conn->session, 1);
     }
 }
 
