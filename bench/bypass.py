@@ -68,7 +68,7 @@ def memory():
         found = dict(re.findall(r"(HugePages_Free|Hugepagesize):\s+(\d+)", file.read()))
     huge = int(found.get("HugePages_Free", 0)) * int(found.get("Hugepagesize", 0))
     pages = "--in-memory --huge-unlink -m 224" if huge >= HUGE_KIB else "--no-huge -m 256"
-    return f"{pages} --no-pci"
+    return f"{pages} --single-file-segments --no-pci"
 
 
 def threads_ns(pid):
@@ -113,6 +113,8 @@ class Memif:
     @staticmethod
     def _end(role, address, socket):
         device = f"net_memif0,role={role},socket={socket},rsize=11,bsize=9216"
+        if role == "client":
+            device += ",zero-copy=yes"
         return ["--io", "dpdk", "--dpdk-address", f"{address}/24", "--dpdk-mtu", "9000",
                 "--dpdk-unchecked", "--dpdk-args",
                 f"{memory()} --file-prefix={socket}{role} --vdev={device}"]

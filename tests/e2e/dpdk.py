@@ -32,7 +32,8 @@ def need():
 class Memif:
     """A cable of shared memory: flags for the process at each end."""
 
-    def __init__(self, folder, long_frames=False):
+    def __init__(self, folder, long_frames=False, own_frames=False):
+        """`own_frames`: the server reads and writes the client's own, and none are copied there."""
         need()
         self.socket = pathlib.Path(folder, 'memif')  # abstract: it goes with the process
         self.device = f'net_memif0,socket={self.socket},rsize=11'
@@ -40,15 +41,16 @@ class Memif:
         if long_frames:
             self.device += ',bsize=9216'
             self.more = ['--dpdk-mtu', '9000', '--dpdk-unchecked']
+        self.client_only = ',zero-copy=yes --single-file-segments' if own_frames else ''
 
-    def _flags(self, role, address):
-        return [*port(role, f'{self.device},role={role}', f'{address}/24'), *self.more]
+    def _flags(self, role, address, more=''):
+        return [*port(role, f'{self.device},role={role}{more}', f'{address}/24'), *self.more]
 
     def server(self, *flags):
         return [*self._flags('server', ADDRESS), '--smtp', f'{ADDRESS}:25', *flags]
 
     def client(self):
-        return [*self._flags('client', CLIENT), '--allow-remote']
+        return [*self._flags('client', CLIENT, self.client_only), '--allow-remote']
 
 
 def _tool(*words):

@@ -18,7 +18,12 @@ class Memif(LoadCase):
         self.memif = dpdk.Memif(self.folder)
 
     def test_large_messages_in_long_frames(self):
-        memif = dpdk.Memif(self.folder, long_frames=True)
+        self.check_large_messages(dpdk.Memif(self.folder, long_frames=True))
+
+    def test_large_messages_in_frames_that_nobody_copies(self):
+        self.check_large_messages(dpdk.Memif(self.folder, long_frames=True, own_frames=True))
+
+    def check_large_messages(self, memif):
         with Server(*memif.server(), shards=1) as server:
             load = self.blast(URL, *memif.client(), '--messages', 60, '--connections', 20,
                               '--size', '1k-3M', acked=60)

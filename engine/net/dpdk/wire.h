@@ -34,7 +34,7 @@ struct wire { /* at the head of every implementation */
     const struct wire_calls *calls;
     uint8_t mac[6];
     uint16_t mtu;    /* bytes of an IP packet */
-    bool unchecked;  /* segments of TCP have no checksum, either way */
+    bool unchecked;  /* TCP and headers of IP have no checksum, either way */
     uint32_t frames; /* how many can be held before nothing is received any more */
     uint64_t moved;  /* frames that came and went: whether anything goes on */
 };
