@@ -33,6 +33,8 @@ enum envelope_tag { /* on disk: never renumber */
 
 #define ENVELOPE_ITEM_BYTES 4u
 
+#define ENVELOPE_BYTES_USUAL 192u /* most are shorter */
+
 struct envelope {
     uint8_t *bytes;
     uint32_t size, capacity;

@@ -4,8 +4,6 @@
 #include "base/fetch.h"
 #include "engine/smtp/message.h"
 
-#define ENVELOPE_BYTES_USUAL 192u
-
 static struct smtp_session *smtp(struct session *session)
 {
     return &session->smtp.session;

@@ -1,5 +1,6 @@
 #include "storage/settle.h"
 
+#include "base/fetch.h"
 #include "base/invariant.h"
 #include "base/log.h"
 #include "storage/store_log.h"
@@ -155,6 +156,8 @@ static bool settle_batch(struct store_log *log, const struct batch *batch)
     }
     while (settle->offset < batch->header.used) {
         record_view(batch->bytes + settle->offset, &settle->record);
+        fetch(batch->bytes + settle->offset + settle->record.header.record_bytes,
+              RECORD_HEADER_BYTES + ENVELOPE_BYTES_USUAL); /* of the next one */
         if (!settle_record(log, batch))
             return false;
         settle->offset += settle->record.header.record_bytes;
