@@ -73,8 +73,9 @@ struct recover {
     uint8_t *window;
 };
 
-/* All logs of the medium: `*count` of them (the highest shard plus one). `logs` has room for
- * STORE_SHARDS_MAX, all recovered_none. IO, SYSTEM (memory), NEWER with a line. */
+/* All logs of the medium: `*count` of them (the highest shard plus one), to be deinit'ed also when
+ * it fails. `logs` has room for STORE_SHARDS_MAX; of those behind, the ones that are to run become
+ * recovered_none, the others are left alone. IO, SYSTEM (memory), NEWER with a line. */
 enum status recover_logs(struct recover *recover, struct recovered *logs, uint32_t *count,
                          struct fault *fault) MUST_CHECK;
 /* Frees what it holds. */
