@@ -390,16 +390,14 @@ enum status recover_logs(struct recover *recover, struct recovered *logs, uint32
     for (uint32_t shard = 0; shard < STORE_SHARDS_MAX && recover->repair; shard++)
         if (inventory.leftovers[shard])
             remove_leftovers(recover, shard);
-    recover->window = malloc(SCAN_WINDOW_BYTES);
     status = link_names_init(&recover->names);
-    if (status != STATUS_OK || !recover->window) {
-        free(recover->window);
-        link_names_deinit(&recover->names);
+    if (status != STATUS_OK)
         return fault_set(fault, STATUS_SYSTEM, "out of memory");
-    }
     for (uint32_t shard = 0; shard < inventory.count && status == STATUS_OK; shard++)
         status = recover_log(recover, shard, &logs[shard], fault);
     free(recover->window);
+    recover->window = NULL;
+    recover->window_bytes = 0;
     link_names_deinit(&recover->names);
     return status;
 }

@@ -70,7 +70,8 @@ struct recover {
     void *context;
     /* Its own. */
     struct link_names names;
-    uint8_t *window;
+    uint8_t *window; /* as large as the largest segment that was read needs it */
+    uint32_t window_bytes;
 };
 
 /* All logs of the medium: `*count` of them (the highest shard plus one), to be deinit'ed also when
