@@ -144,9 +144,23 @@ static bool check_hint(struct recover *recover, struct medium_name segment, uint
     return hint != NULL;
 }
 
+/* Only one scan at a time looks through the window. */
+static bool widen_window(struct recover *recover, uint64_t bytes)
+{
+    uint32_t wanted = bytes < SCAN_WINDOW_BYTES ? (uint32_t)bytes : SCAN_WINDOW_BYTES;
+    if (recover->window && recover->window_bytes >= wanted)
+        return true;
+    free(recover->window);
+    recover->window = malloc(wanted > 0 ? wanted : 1);
+    recover->window_bytes = recover->window ? wanted : 0;
+    return recover->window;
+}
+
 enum status examine_scan(struct recover *recover, struct examined *work, struct medium_name name,
                          bool after_close)
 {
+    if (!widen_window(recover, recover->medium->calls->size(work->object)))
+        return STATUS_SYSTEM;
     work->scan = (struct scan){
         .medium = recover->medium,
         .object = work->object,

@@ -24,9 +24,17 @@ const struct recovered recovered_none = {
 struct inventory {
     struct recovered *logs;
     uint32_t count;
+    uint32_t known; /* of `logs`: they are as recovered_none or what was found */
     bool failed;
     bool leftovers[STORE_SHARDS_MAX]; /* a rewrite, or a retired segment */
 };
+
+/* Not of all that a store may have: they are many. */
+static void know(struct inventory *inventory, uint32_t count)
+{
+    while (inventory->known < count)
+        inventory->logs[inventory->known++] = recovered_none;
+}
 
 static void visit(void *context, struct medium_name name, uint64_t bytes)
 {
@@ -37,6 +45,7 @@ static void visit(void *context, struct medium_name name, uint64_t bytes)
     if (name.kind != MEDIUM_SEGMENT || name.shard >= STORE_SHARDS_MAX)
         return;
     struct recovered *log = &inventory->logs[name.shard];
+    know(inventory, name.shard + 1);
     if (log->count == log->capacity) {
         uint32_t capacity = log->capacity ? log->capacity * 2 : 16;
         struct recovered_segment *grown = realloc(log->segments, capacity * sizeof(*grown));
@@ -59,8 +68,6 @@ static int compare_segments(const void *left, const void *right)
 
 void recovered_deinit(struct recovered *log)
 {
-    if (!log->segments && !log->hint.bytes) /* as most of the logs that a store may have */
-        return;
     free(log->segments);
     hint_deinit(&log->hint);
     *log = (struct recovered){.count = 0};
@@ -373,7 +380,9 @@ enum status recover_logs(struct recover *recover, struct recovered *logs, uint32
                          struct fault *fault)
 {
     struct inventory inventory = {.logs = logs};
+    know(&inventory, recover->running);
     enum status status = recover->medium->calls->list(recover->medium, visit, &inventory, fault);
+    *count = inventory.count;
     if (status == STATUS_OK && inventory.failed)
         status = fault_set(fault, STATUS_SYSTEM, "out of memory");
     if (status != STATUS_OK)
@@ -381,17 +390,14 @@ enum status recover_logs(struct recover *recover, struct recovered *logs, uint32
     for (uint32_t shard = 0; shard < STORE_SHARDS_MAX && recover->repair; shard++)
         if (inventory.leftovers[shard])
             remove_leftovers(recover, shard);
-    recover->window = malloc(SCAN_WINDOW_BYTES);
     status = link_names_init(&recover->names);
-    if (status != STATUS_OK || !recover->window) {
-        free(recover->window);
-        link_names_deinit(&recover->names);
+    if (status != STATUS_OK)
         return fault_set(fault, STATUS_SYSTEM, "out of memory");
-    }
     for (uint32_t shard = 0; shard < inventory.count && status == STATUS_OK; shard++)
         status = recover_log(recover, shard, &logs[shard], fault);
     free(recover->window);
+    recover->window = NULL;
+    recover->window_bytes = 0;
     link_names_deinit(&recover->names);
-    *count = inventory.count;
     return status;
 }

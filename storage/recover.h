@@ -70,11 +70,13 @@ struct recover {
     void *context;
     /* Its own. */
     struct link_names names;
-    uint8_t *window;
+    uint8_t *window; /* as large as the largest segment that was read needs it */
+    uint32_t window_bytes;
 };
 
-/* All logs of the medium: `*count` of them (the highest shard plus one). `logs` has room for
- * STORE_SHARDS_MAX, all recovered_none. IO, SYSTEM (memory), NEWER with a line. */
+/* All logs of the medium: `*count` of them (the highest shard plus one), to be deinit'ed also when
+ * it fails. `logs` has room for STORE_SHARDS_MAX; of those behind, the ones that are to run become
+ * recovered_none, the others are left alone. IO, SYSTEM (memory), NEWER with a line. */
 enum status recover_logs(struct recover *recover, struct recovered *logs, uint32_t *count,
                          struct fault *fault) MUST_CHECK;
 /* Frees what it holds. */

@@ -30,7 +30,7 @@ struct scan {
     const uint8_t *store; /* 16 bytes */
     uint32_t record_seed;
     struct link_names *names;
-    uint8_t *window;  /* SCAN_WINDOW_BYTES */
+    uint8_t *window;  /* SCAN_WINDOW_BYTES, or as many as the segment has */
     bool thorough;    /* search everything, whatever the last batch says */
     bool after_close; /* the segment before ends with a closing batch */
     /* Called for every good record, unless NULL; again when its batch had to be read again. */

@@ -179,7 +179,7 @@ void store_close(struct store *store)
     }
     for (uint32_t i = 0; i < store->owners_count; i++)
         owner_deinit(&store->owners[i]);
-    for (uint32_t shard = 0; store->logs && shard < STORE_SHARDS_MAX; shard++)
+    for (uint32_t shard = 0; shard < store->logs_count; shard++)
         recovered_deinit(&store->logs[shard]);
     if (store->own_index)
         store->own_index->calls->close(store->own_index);

@@ -22,6 +22,12 @@ struct store_stream {
 
 /* ---- opening ---- */
 
+/* Logs that are not on disk yet, too. */
+static const struct recovered *recovered_of(const struct store *store, uint32_t shard)
+{
+    return shard < store->logs_count ? &store->logs[shard] : &recovered_none;
+}
+
 static enum status follow(struct store_stream *stream, uint32_t shard)
 {
     const struct store *store = stream->store;
@@ -34,7 +40,7 @@ static enum status follow(struct store_stream *stream, uint32_t shard)
         .record_seed = store->record_seed,
         .shard = shard,
         .window = &stream->window,
-        .judged = &store->logs[shard],
+        .judged = recovered_of(store, shard),
         .from = stream->places[shard] + 1,
     };
     stream->followers[shard] = follower;
@@ -53,7 +59,7 @@ static uint64_t first_place(const struct recovered *log)
 static enum status check_place(const struct store *store, uint32_t shard, uint64_t place,
                                struct fault *fault)
 {
-    const struct recovered *log = &store->logs[shard];
+    const struct recovered *log = recovered_of(store, shard);
     uint64_t first = first_place(log);
     if (place < first)
         return fault_set(fault, STATUS_ABSENT,

@@ -37,6 +37,7 @@ struct verification {
     struct notes messages, chunks, references;
     struct notes held;      /* where the messages of mailboxes are */
     struct recovered *logs; /* as they were read */
+    uint32_t logs_count;
     bool damaged, failed;
 };
 
@@ -226,14 +227,14 @@ static enum status read_logs(struct verification *verification)
         .dropped = drop_batch,
         .context = verification,
     };
-    uint32_t count;
-    enum status status = logs ? recover_logs(&recover, logs, &count, NULL) : STATUS_SYSTEM;
+    enum status status =
+        logs ? recover_logs(&recover, logs, &verification->logs_count, NULL) : STATUS_SYSTEM;
     return status == STATUS_OK && verification->failed ? STATUS_SYSTEM : status;
 }
 
 static void verification_deinit(struct verification *verification)
 {
-    for (uint32_t shard = 0; verification->logs && shard < STORE_SHARDS_MAX; shard++)
+    for (uint32_t shard = 0; shard < verification->logs_count; shard++)
         recovered_deinit(&verification->logs[shard]);
     free(verification->logs);
     free(verification->messages.items);

@@ -51,6 +51,15 @@ uint64_t coverage_upto(const struct coverage *coverage, uint64_t hash, uint32_t 
     return upto_at(coverage, (uint32_t)(hash >> 32), log);
 }
 
+uint32_t coverage_logs(const struct coverage *coverage)
+{
+    uint32_t logs = 0;
+    for (uint32_t i = 0; i < coverage->count; i++)
+        if (coverage->ranges[i].logs > logs)
+            logs = coverage->ranges[i].logs;
+    return logs;
+}
+
 /* It can only change where a range begins or has ended. */
 uint64_t coverage_lowest(const struct coverage *coverage, uint32_t log)
 {

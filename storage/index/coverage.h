@@ -33,6 +33,8 @@ enum status coverage_add(struct coverage *coverage, uint32_t first, uint32_t las
 
 /* Of a mailbox with this hash, in a log. */
 uint64_t coverage_upto(const struct coverage *coverage, uint64_t hash, uint32_t log);
+/* Logs from this number on are covered nowhere. */
+uint32_t coverage_logs(const struct coverage *coverage);
 /* What every mailbox is covered up to, and what any is. */
 uint64_t coverage_lowest(const struct coverage *coverage, uint32_t log);
 uint64_t coverage_highest(const struct coverage *coverage, uint32_t log);

@@ -57,7 +57,7 @@ static bool see_count(void *context, struct span key, struct span value)
     if (!index_key_parse_count(key, &log, &segment, &count))
         return true;
     memcpy(&number, value.data, value.size < 8 ? value.size : 8);
-    if (log < STORE_SHARDS_MAX && segment / TALLIES_BLOCK < TALLIES_BLOCKS && count < INDEX_COUNTS)
+    if (log < STORE_SHARDS_MAX && segment < TALLIES_SEGMENTS && count < INDEX_COUNTS)
         atomic_store(&tallies_at(&restore->store->tallies, log, segment)->counts[count], number);
     return true;
 }
@@ -101,9 +101,9 @@ static void find_ends(struct restore *restore)
     struct store *store = restore->store;
     restore->logs =
         store->logs_count > store->options.shards ? store->logs_count : store->options.shards;
-    for (uint32_t log = 0; log < STORE_SHARDS_MAX; log++) {
+    memset(restore->ends, 0, sizeof(restore->ends));
+    for (uint32_t log = 0; log < store->logs_count; log++) {
         const struct recovered *found = &store->logs[log];
-        restore->ends[log] = 0;
         for (uint32_t i = 0; i < found->count; i++) {
             const struct recovered_segment *segment = &found->segments[i];
             if (segment->end_lsn > restore->ends[log])
@@ -118,7 +118,8 @@ static void find_ends(struct restore *restore)
  * other messages. */
 static bool is_ahead(const struct restore *restore)
 {
-    for (uint32_t log = 0; log < STORE_SHARDS_MAX; log++)
+    uint32_t logs = coverage_logs(&restore->coverage);
+    for (uint32_t log = 0; log < logs && log < STORE_SHARDS_MAX; log++)
         if (coverage_highest(&restore->coverage, log) > restore->ends[log])
             return true;
     return false;
@@ -128,7 +129,7 @@ static bool is_ahead(const struct restore *restore)
  * forgot them (remains.h): it is one of an earlier time. */
 static bool is_behind(const struct restore *restore)
 {
-    for (uint32_t log = 0; restore->complete && log < STORE_SHARDS_MAX; log++) {
+    for (uint32_t log = 0; restore->complete && log < restore->store->logs_count; log++) {
         const struct recovered *found = &restore->store->logs[log];
         for (uint32_t i = 0; i < found->count; i++)
             if (found->segments[i].forgotten > coverage_lowest(&restore->coverage, log))
@@ -154,7 +155,7 @@ static bool is_of_this_run(const struct restore *restore)
 /* What the base covers for every mailbox: all there is when it has been made anew. */
 static void find_covered(struct restore *restore)
 {
-    for (uint32_t log = 0; log < STORE_SHARDS_MAX; log++)
+    for (uint32_t log = 0; log < restore->logs; log++)
         restore->covered[log] =
             restore->made_anew ? restore->ends[log] : coverage_lowest(&restore->coverage, log);
 }
@@ -239,10 +240,9 @@ static void forget(struct restore *restore)
     for (uint32_t i = 0; i < store->owners_count; i++)
         owner_deinit(&store->owners[i]);
     store->owners_count = 0;
-    for (uint32_t shard = 0; shard < STORE_SHARDS_MAX; shard++) {
+    for (uint32_t shard = 0; shard < store->logs_count; shard++)
         recovered_deinit(&store->logs[shard]);
-        store->logs[shard] = recovered_none;
-    }
+    store->logs_count = 0;
     tallies_deinit(&store->tallies);
     coverage_deinit(&restore->coverage);
     restore->status = STATUS_OK;

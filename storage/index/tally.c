@@ -6,54 +6,69 @@
 
 #include <stdlib.h>
 
+static void free_group(struct tallies_group *group)
+{
+    for (uint32_t i = 0; i < TALLIES_GROUP; i++)
+        free(atomic_load_explicit(&group->blocks[i], memory_order_relaxed));
+    free(group);
+}
+
 void tallies_deinit(struct tallies *tallies)
 {
     for (uint32_t shard = 0; shard < STORE_SHARDS_MAX; shard++) {
         struct tallies_log *log = atomic_load_explicit(&tallies->logs[shard], memory_order_relaxed);
         if (!log)
             continue;
-        for (uint32_t i = 0; i < TALLIES_BLOCKS; i++)
-            free(atomic_load_explicit(&log->blocks[i], memory_order_relaxed));
+        for (uint32_t i = 0; i < TALLIES_GROUPS; i++) {
+            struct tallies_group *group =
+                atomic_load_explicit(&log->groups[i], memory_order_relaxed);
+            if (group)
+                free_group(group);
+        }
         free(log);
         atomic_store_explicit(&tallies->logs[shard], NULL, memory_order_relaxed);
     }
 }
 
+/* What is at the place, made if need be. Any thread may be the first to ask: one that comes second
+ * takes what the first has made. */
+static void *made_at(_Atomic(void *) *place, size_t bytes)
+{
+    void *there = atomic_load_explicit(place, memory_order_acquire);
+    if (there)
+        return there;
+    void *made = calloc(1, bytes);
+    INVARIANT(made);
+    if (atomic_compare_exchange_strong(place, &there, made))
+        return made;
+    free(made);
+    return there;
+}
+
 struct tallies_segment *tallies_at(struct tallies *tallies, uint32_t shard, uint32_t segment)
 {
-    INVARIANT(shard < STORE_SHARDS_MAX && segment / TALLIES_BLOCK < TALLIES_BLOCKS);
-    struct tallies_log *log = atomic_load_explicit(&tallies->logs[shard], memory_order_acquire);
-    if (!log) {
-        struct tallies_log *made = calloc(1, sizeof(*made));
-        INVARIANT(made);
-        if (atomic_compare_exchange_strong(&tallies->logs[shard], &log, made))
-            log = made;
-        else
-            free(made);
-    }
-    _Atomic(struct tallies_block *) *place = &log->blocks[segment / TALLIES_BLOCK];
-    struct tallies_block *block = atomic_load_explicit(place, memory_order_acquire);
-    if (!block) {
-        struct tallies_block *made = calloc(1, sizeof(*made));
-        INVARIANT(made);
-        if (atomic_compare_exchange_strong(place, &block, made))
-            block = made;
-        else
-            free(made);
-    }
+    INVARIANT(shard < STORE_SHARDS_MAX && segment < TALLIES_SEGMENTS);
+    uint32_t number = segment / TALLIES_BLOCK;
+    struct tallies_log *log = made_at(&tallies->logs[shard], sizeof(*log));
+    struct tallies_group *group = made_at(&log->groups[number / TALLIES_GROUP], sizeof(*group));
+    struct tallies_block *block = made_at(&group->blocks[number % TALLIES_GROUP], sizeof(*block));
     return &block->segments[segment % TALLIES_BLOCK];
 }
 
 const struct tallies_segment *tallies_find(const struct tallies *tallies, uint32_t shard,
                                            uint32_t segment)
 {
-    if (shard >= STORE_SHARDS_MAX || segment / TALLIES_BLOCK >= TALLIES_BLOCKS)
+    if (shard >= STORE_SHARDS_MAX || segment >= TALLIES_SEGMENTS)
         return NULL;
+    uint32_t number = segment / TALLIES_BLOCK;
     const struct tallies_log *log =
         atomic_load_explicit(&tallies->logs[shard], memory_order_acquire);
-    const struct tallies_block *block =
-        log ? atomic_load_explicit(&log->blocks[segment / TALLIES_BLOCK], memory_order_acquire)
+    const struct tallies_group *group =
+        log ? atomic_load_explicit(&log->groups[number / TALLIES_GROUP], memory_order_acquire)
             : NULL;
+    const struct tallies_block *block =
+        group ? atomic_load_explicit(&group->blocks[number % TALLIES_GROUP], memory_order_acquire)
+              : NULL;
     return block ? &block->segments[segment % TALLIES_BLOCK] : NULL;
 }
 

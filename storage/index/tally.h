@@ -30,8 +30,10 @@ void tally_read(const struct store *store, uint32_t shard, uint32_t segment, str
 
 /* ---- for those who keep it ---- */
 
-#define TALLIES_BLOCK 256u /* segments that are made room for together */
-#define TALLIES_BLOCKS (1u << 14)
+#define TALLIES_BLOCK 64u  /* segments that are made room for together */
+#define TALLIES_GROUP 256u /* blocks */
+#define TALLIES_GROUPS 256u
+#define TALLIES_SEGMENTS (TALLIES_BLOCK * TALLIES_GROUP * TALLIES_GROUPS) /* of a log */
 
 struct tallies_segment {
     _Atomic uint64_t counts[INDEX_COUNTS];
@@ -42,12 +44,18 @@ struct tallies_block {
     struct tallies_segment segments[TALLIES_BLOCK];
 };
 
+struct tallies_group {
+    _Atomic(void *) blocks[TALLIES_GROUP]; /* struct tallies_block */
+};
+
+/* Two steps to a block, as most logs have few segments of the many that they may have: what is
+ * made room for, and walked at the end, is little. */
 struct tallies_log {
-    _Atomic(struct tallies_block *) blocks[TALLIES_BLOCKS];
+    _Atomic(void *) groups[TALLIES_GROUPS]; /* struct tallies_group */
 };
 
 struct tallies {
-    _Atomic(struct tallies_log *) logs[STORE_SHARDS_MAX];
+    _Atomic(void *) logs[STORE_SHARDS_MAX]; /* struct tallies_log */
 };
 
 /* All zero; deinit leaves it so. */

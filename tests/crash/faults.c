@@ -24,10 +24,11 @@ static const char *const fault_names[FAULTS] = {[FAULT_EIO] = "eio",
                                                 [FAULT_MISREAD] = "misread",
                                                 [FAULT_ROTTEN] = "rotten"};
 
+/* Shared by all processes. */
 struct job {
-    uint64_t history, operation, state, states, failures, hits, operations;
+    uint64_t history, stride, operation, state, states, failures, failures_max, hits;
     enum kernel_fault fault;
-    bool is_over, verbose;
+    bool verbose;
 };
 
 static void on_state(void *context, uint64_t history, uint64_t state)
@@ -47,51 +48,94 @@ static void on_failure(void *context, uint64_t history, uint64_t state, const ch
     fflush(stdout);
 }
 
-static void prove(struct job *job, uint64_t only)
+/* ---- one history, and its forks ---- */
+
+struct run {
+    struct job *job;
+    struct proof proof;
+    bool is_fork;
+};
+
+static struct run run_of(struct job *job)
 {
-    struct proof proof = {
-        .history = job->history,
-        .only = only,
-        .liar = SYNC_PURPOSES,
-        .kernel = {.fault = job->fault, .fault_operation = job->operation, .verbose = job->verbose},
-        .sample = 3,
-        .failures_max = 1,
-        .fail = on_failure,
-        .at = on_state,
-        .context = job};
-    job->state = 0;
-    proof_run(&proof);
-    job->operations = proof.operations;
-    job->states += proof.states;
-    job->failures += proof.failures;
-    job->hits += proof.hit;
+    return (struct run){
+        .job = job,
+        .proof = {
+            .history = job->history,
+            .liar = SYNC_PURPOSES,
+            .kernel = {.fault = job->fault, .fault_operation = UINT64_MAX, .verbose = job->verbose},
+            .sample = 3,
+            .failures_max = 1,
+            .fail = on_failure,
+            .at = on_state,
+            .context = job}};
 }
 
-/* In a process of its own, from job->operation on; goes on behind an abort. */
-static void run(struct job *job, uint64_t stride)
+static void prove(struct run *run)
 {
-    job->operations = UINT64_MAX;
-    for (job->is_over = false; !job->is_over;) {
-        fflush(NULL);
-        pid_t child = fork();
-        if (child == 0) {
-            for (; job->operation < job->operations && job->failures < FAILURES_MAX;
-                 job->operation += stride)
-                prove(job, 0);
-            job->is_over = true;
-            fflush(NULL);
-            _exit(0);
-        }
-        int status = 0;
-        waitpid(child, &status, 0);
-        if (status == 0)
-            return;
+    struct job *job = run->job;
+    job->state = 0;
+    proof_run(&run->proof);
+    job->states += run->proof.states;
+    job->failures += run->proof.failures;
+    job->hits += run->proof.hit;
+}
+
+/* In a process of its own: an abort is a finding like any other. True in that process. */
+static bool fork_off(struct job *job)
+{
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0)
+        return true;
+    int status = 0;
+    waitpid(child, &status, 0);
+    if (status != 0) {
         job->failures++;
         on_failure(job, job->history, job->state, "the process aborted");
-        job->operation += stride;
-        job->is_over = job->failures >= FAILURES_MAX;
     }
+    return false;
 }
+
+/* The history is made once, without a fault. Where one is due another process goes on with it from
+ * there: what came before is the same for all. One that a fault does not befit ends at once. */
+static void before_operation(struct kernel *kernel)
+{
+    struct run *run = kernel->options.context;
+    struct job *job = run->job;
+    if (run->is_fork && !kernel->hit)
+        _exit(0);
+    if (run->is_fork || kernel->operations % job->stride > 0 || job->failures >= job->failures_max)
+        return;
+    job->operation = kernel->operations;
+    job->state = 0;
+    run->is_fork = fork_off(job);
+    if (run->is_fork)
+        kernel->options.fault_operation = run->proof.kernel.fault_operation = kernel->operations;
+}
+
+static void prove_all(struct job *job)
+{
+    if (!fork_off(job))
+        return;
+    struct run run = run_of(job);
+    run.proof.kernel.before = before_operation;
+    run.proof.kernel.context = &run;
+    prove(&run);
+    fflush(NULL);
+    _exit(0);
+}
+
+static int prove_one(struct job *job, uint64_t state)
+{
+    struct run run = run_of(job);
+    run.proof.kernel.fault_operation = job->operation;
+    run.proof.only = state;
+    prove(&run);
+    return job->failures > 0;
+}
+
+/* ---- all of them ---- */
 
 static const struct {
     uint64_t history, stride;
@@ -134,16 +178,16 @@ int main(int argc, char **argv)
         return 71;
     if (parse(argc, argv, &request, job)) {
         job->verbose = true;
-        prove(job, request.state);
-        return job->failures > 0;
+        return prove_one(job, request.state);
     }
     printf("1..%d\n", FAULTS - 1);
     for (unsigned f = request.from; f < FAULTS; f++) {
-        *job = (struct job){.fault = (enum kernel_fault)f};
+        *job = (struct job){.fault = (enum kernel_fault)f,
+                            .failures_max = request.one ? 1 : FAILURES_MAX};
         for (size_t i = 0; i < sizeof(plans) / sizeof(*plans); i++) {
             job->history = plans[i].history;
-            job->operation = 0;
-            run(job, plans[i].stride);
+            job->stride = plans[i].stride;
+            prove_all(job);
             if (request.one && job->failures > 0)
                 return 1;
         }

@@ -319,6 +319,8 @@ static void set_options(struct history *history, const struct kernel_options *ke
     history->options.kernel.fault = kernel->fault;
     history->options.kernel.fault_operation = kernel->fault_operation;
     history->options.kernel.verbose = kernel->verbose;
+    history->options.kernel.before = kernel->before;
+    history->options.kernel.context = kernel->context;
     history->options.index_log = history->kind->has_index ? &history->index_log : NULL;
 }
 
@@ -339,7 +341,6 @@ void history_make(struct history *history, uint32_t kind, uint64_t seed,
         live(making, i + 1 == history->kind->lives);
     if (making->machine.wrong[0] && !history->wrong[0])
         memcpy(history->wrong, making->machine.wrong, sizeof(history->wrong));
-    history->operations = making->machine.kernel->operations;
     history->hit = making->machine.kernel->hit;
     if (making->machine.store)
         machine_kill(&making->machine);

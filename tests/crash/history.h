@@ -32,8 +32,7 @@ struct history {
     struct index_log index_log;
     char wrong[TRUTH_TEXT_BYTES]; /* empty: it came to its end */
     uint64_t recycled;            /* segments */
-    uint64_t operations;          /* of the kernel, and whether the fault was met */
-    bool hit;
+    bool hit;                     /* the fault was met */
 };
 
 /* Of `kernel` the fault (FAULT_NONE: none), its operation and `verbose` are taken. */

@@ -18,9 +18,12 @@ struct kernel *kernel_current(void)
 
 enum kernel_fault kernel_operate(struct kernel *kernel)
 {
-    if (kernel->dead || kernel->operations++ != kernel->options.fault_operation)
+    if (kernel->dead)
         return FAULT_NONE;
-    return kernel->options.fault;
+    if (kernel->options.before)
+        kernel->options.before(kernel);
+    return kernel->operations++ == kernel->options.fault_operation ? kernel->options.fault
+                                                                   : FAULT_NONE;
 }
 
 /* ---- names ---- */

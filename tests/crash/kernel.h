@@ -28,6 +28,8 @@ enum kernel_fault {
     FAULTS,
 };
 
+struct kernel;
+
 struct kernel_options {
     uint64_t seed;
     bool direct;       /* the file system has O_DIRECT, so writes are RWF_DSYNC */
@@ -36,6 +38,9 @@ struct kernel_options {
     uint64_t fault_operation; /* counted from 0 */
     bool waits_for_read;      /* the fault's operation is the first read from that one on */
     bool verbose;             /* the log's lines go to stderr */
+    /* Called before each operation is counted, unless NULL; may change the options. */
+    void (*before)(struct kernel *kernel);
+    void *context;
 };
 
 struct kernel_file {

@@ -104,6 +104,7 @@ static void machine_of(struct work *work, struct machine *machine, const struct 
     struct machine_options options = work->history.options;
     options.seed = options.kernel.seed = options.seed ^ work->number << 20;
     options.kernel.fault = FAULT_NONE;
+    options.kernel.before = NULL;
     options.kernel.verbose = work->proof->only > 0 && work->proof->kernel.verbose;
     if (options.index_log)
         options.index_number = index_log_before(options.index_log, truth->index, lost_runs(work));
@@ -262,7 +263,6 @@ static void prove_history(struct work *work)
     INVARIANT(truth);
     history_make(&work->history, (uint32_t)(proof->history % PROOF_KINDS), proof->history,
                  &proof->kernel);
-    proof->operations = work->history.operations;
     proof->hit = work->history.hit;
     proof->recycled += work->history.recycled;
     if (work->history.wrong[0])

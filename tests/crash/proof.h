@@ -29,8 +29,7 @@ struct proof {
     uint64_t recycled; /* segments made of dead ones, in the history and in second lives */
     uint64_t alarms;   /* states in which the store has said that something is wrong */
     uint64_t failures;
-    uint64_t operations; /* of the history, and whether the fault was met */
-    bool hit;
+    bool hit; /* the history has met the fault */
 };
 
 void proof_run(struct proof *proof);

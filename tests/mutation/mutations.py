@@ -13,6 +13,7 @@ ROUNDS = (('tests/crash/enumerate', '--first', '--kinds', '8', '1', '--histories
 RECLAIM = (*ROUNDS,
            ('tests/crash/enumerate', '--first', '--kinds', '6', '2', '--histories', '0', '33'))
 FAULTS = (('tests/crash/faults', '--first'),)
+SHORT = (('tests/crash/faults', '--first', '--from', 'short'),)
 ROTTEN = (('tests/crash/faults', '--first', '--from', 'rotten'),)
 DAMAGE = (('tests/crash/damage', '--first'),)
 # Where one thing stands behind another, so that no one state tells whether it is there.
@@ -86,10 +87,10 @@ MUTATIONS = (
                'io_uring_prep_nop(sqe);'),), MEDIUM_CUTS),
     # ---- what the world does ----
     Mutation('a short write goes on', ((MEDIUM, '        return !full;', '        return false;'),),
-             FAULTS),
+             SHORT),
     Mutation('a short filling goes on',
              ((JOB, 'return wants_filling(job) ? STEP_AGAIN : STEP_OVER;', 'return STEP_OVER;'),),
-             FAULTS),
+             SHORT),
     Mutation('a failed sync fails the change',
              ((JOB, '[SYNC_FILE] = {NULL, sync_file, NULL}',
                '[SYNC_FILE] = {NULL, sync_file, tidied}'),),

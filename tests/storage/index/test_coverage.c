@@ -26,6 +26,7 @@ START_TEST(nothing_is_covered)
     ck_assert_uint_eq(upto(5, 0), 0);
     ck_assert_uint_eq(coverage_lowest(&coverage, 0), 0);
     ck_assert_uint_eq(coverage_highest(&coverage, 0), 0);
+    ck_assert_uint_eq(coverage_logs(&coverage), 0);
 }
 END_TEST
 
@@ -45,6 +46,7 @@ START_TEST(the_highest_counts_log_by_log)
     ck_assert_uint_eq(upto(UINT32_MAX, 0), 30);
     ck_assert_uint_eq(coverage_lowest(&coverage, 0), 20);
     ck_assert_uint_eq(coverage_highest(&coverage, 0), 30);
+    ck_assert_uint_eq(coverage_logs(&coverage), 2);
     ck_assert_uint_eq(upto(0, 2), 0);
     ck_assert_uint_eq(coverage_lowest(&coverage, 2), 0);
 }

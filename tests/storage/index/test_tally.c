@@ -44,14 +44,15 @@ END_TEST
 
 START_TEST(segments_are_apart)
 {
-    static const uint32_t places[][2] = {{0, 1}, {0, 255}, {0, 256}, {1, 1}, {1023, 100000}};
+    static const uint32_t places[][2] = {{0, 1},     {0, 63}, {0, 64},
+                                         {0, 16384}, {1, 1},  {1023, (1u << 22) - 1}};
     struct tally tally;
-    for (uint32_t i = 0; i < 5; i++) {
+    for (uint32_t i = 0; i < 6; i++) {
         struct store_link link = link_to(places[i][0], places[i][1], 1);
         for (uint32_t n = 0; n <= i; n++)
             tallies_add(&store.tallies, &link);
     }
-    for (uint32_t i = 0; i < 5; i++) {
+    for (uint32_t i = 0; i < 6; i++) {
         tally_read(&store, places[i][0], places[i][1], &tally);
         ck_assert_uint_eq(tally.links, i + 1);
     }
