@@ -17,6 +17,7 @@
 enum {
     CACHE_BYTES = 32 << 20,
     BLOCK_BYTES = 8 << 10,
+    PIECE_BYTES = 32 << 10, /* of what leads to blocks: what each login needs is read soon */
     BLOOM_BITS = 10,
     RUNS_MERGED_FROM = 24, /* so many files that overlap are made fewer; a login looks into each */
     RUNS_MERGED_MIN = 8,
@@ -265,6 +266,7 @@ static void set_table_options(struct index_rocks *rocks)
     rocksdb_block_based_options_set_index_type(
         table, rocksdb_block_based_table_index_type_two_level_index_search);
     rocksdb_block_based_options_set_partition_filters(table, 1);
+    rocksdb_block_based_options_set_metadata_block_size(table, PIECE_BYTES);
     rocksdb_block_based_options_set_cache_index_and_filter_blocks(table, 1);
     rocksdb_block_based_options_set_cache_index_and_filter_blocks_with_high_priority(table, 1);
     rocksdb_options_set_block_based_table_factory(rocks->options, table);
