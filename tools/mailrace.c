@@ -6,6 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
+/* jemalloc looks for this name. A thread of its own gives back what an arena has left when the
+ * thread that used it has nothing to do any more, as those that merge runs of the index. */
+extern const char *const malloc_conf;
+const char *const malloc_conf = "background_thread:true";
+
 static const struct {
     const char *name;
     int (*main)(int argc, char **argv);

@@ -17,8 +17,12 @@
 enum {
     CACHE_BYTES = 32 << 20,
     BLOCK_BYTES = 8 << 10,
+    PIECE_BYTES = 32 << 10, /* of what leads to blocks: what each login needs is read soon */
     BLOOM_BITS = 10,
     RUNS_MERGED_FROM = 24, /* so many files that overlap are made fewer; a login looks into each */
+    RUNS_MERGED_MIN = 8,
+    LIKE_PERCENT = 200,  /* that a run may be larger than its neighbour and be merged with it */
+    GROWN_PERCENT = 500, /* of what all was merged into, by what came later: then all is again */
     ROOM_BYTES = 4 << 20,
     ROOM_FILES = 16, /* to be made */
     READ_TRIES = 5,  /* a writer may remove a file that a reader is about to open */
@@ -262,16 +266,25 @@ static void set_table_options(struct index_rocks *rocks)
     rocksdb_block_based_options_set_index_type(
         table, rocksdb_block_based_table_index_type_two_level_index_search);
     rocksdb_block_based_options_set_partition_filters(table, 1);
+    rocksdb_block_based_options_set_metadata_block_size(table, PIECE_BYTES);
     rocksdb_block_based_options_set_cache_index_and_filter_blocks(table, 1);
     rocksdb_block_based_options_set_cache_index_and_filter_blocks_with_high_priority(table, 1);
     rocksdb_options_set_block_based_table_factory(rocks->options, table);
     rocksdb_block_based_options_destroy(table);
 }
 
+/* Runs of a size are merged with each other and not with what merges have made of those before,
+ * which would be written anew each time: as many come while a merge goes on as it takes in. */
 static void set_compaction(struct index_rocks *rocks)
 {
     rocksdb_universal_compaction_options_t *universal =
         rocksdb_universal_compaction_options_create();
+    rocksdb_universal_compaction_options_set_stop_style(universal,
+                                                        rocksdb_similar_size_compaction_stop_style);
+    rocksdb_universal_compaction_options_set_size_ratio(universal, LIKE_PERCENT);
+    rocksdb_universal_compaction_options_set_min_merge_width(universal, RUNS_MERGED_MIN);
+    rocksdb_universal_compaction_options_set_max_size_amplification_percent(universal,
+                                                                            GROWN_PERCENT);
     rocksdb_options_set_compaction_style(rocks->options, rocksdb_universal_compaction);
     rocksdb_options_set_universal_compaction_options(rocks->options, universal);
     rocksdb_universal_compaction_options_destroy(universal);
@@ -283,6 +296,21 @@ static void set_compaction(struct index_rocks *rocks)
     rocksdb_env_lower_thread_pool_io_priority(env);
     rocksdb_options_set_env(rocks->options, env);
     rocksdb_env_destroy(env);
+}
+
+/* A merge would take as much of the disk ahead as all that goes into it, for the little that comes
+ * out when most of it has been deleted. This option is to be had by name only. */
+static void set_no_room_ahead(struct index_rocks *rocks)
+{
+    char *error = NULL;
+    rocksdb_options_t *options = rocksdb_options_create();
+    rocksdb_get_options_from_string(rocks->options, "allow_fallocate=false", options, &error);
+    if (settle_error(rocks, "setting options", error) == STATUS_OK) {
+        rocksdb_options_t *before = rocks->options;
+        rocks->options = options;
+        options = before;
+    }
+    rocksdb_options_destroy(options);
 }
 
 static void set_options(struct index_rocks *rocks)
@@ -307,6 +335,7 @@ static void set_options(struct index_rocks *rocks)
     set_compaction(rocks);
     if (rocks->notes[0])
         rocksdb_options_set_db_log_dir(options, rocks->notes);
+    set_no_room_ahead(rocks);
     rocks->by_prefix = rocksdb_readoptions_create();
     rocksdb_readoptions_set_prefix_same_as_start(rocks->by_prefix, 1);
     rocks->in_order = rocksdb_readoptions_create();

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { AHEAD = 4 };
+enum { AHEAD = 4, FEW = 8 };
 
 struct run_change { /* of a segment's counts */
     uint32_t log, segment;
@@ -42,6 +42,18 @@ static int compare_mailboxes(const void *left, const void *right)
     if (a->name_bytes != b->name_bytes)
         return by_number(a->name_bytes, b->name_bytes);
     return memcmp(a->name, b->name, a->name_bytes);
+}
+
+/* So few that no order of theirs takes long. */
+static void insert_in_order(struct run_mailbox *mailboxes, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        struct run_mailbox moved = mailboxes[i];
+        size_t at = i;
+        for (; at > 0 && compare_mailboxes(&mailboxes[at - 1], &moved) > 0; at--)
+            mailboxes[at] = mailboxes[at - 1];
+        mailboxes[at] = moved;
+    }
 }
 
 static int compare_changes(const void *left, const void *right)
@@ -89,7 +101,10 @@ static enum status collect(struct run_work *work, const struct run_plan *plan)
         const struct delta *delta = plan->deltas[i];
         for (uint32_t at = 0; at <= delta->mask; at++) {
             const struct delta_mailbox *mailbox = delta->table[at];
-            __builtin_prefetch(delta->table[(at + 2 * AHEAD) & delta->mask]);
+            const struct delta_mailbox *ahead = delta->table[(at + 2 * AHEAD) & delta->mask];
+            __builtin_prefetch(delta->table[(at + 4 * AHEAD) & delta->mask]);
+            if (ahead)
+                __builtin_prefetch(ahead->links);
             if (!mailbox || mailbox->count + mailbox->dead_count == 0)
                 continue;
             size_t both = (size_t)mailbox->count + mailbox->dead_count;
@@ -145,7 +160,8 @@ static void put_mailbox(struct run_work *work, const struct delta_mailbox *mailb
         work->order[count++] = &mailbox->links[i];
     for (uint32_t i = 0; i < mailbox->dead_count; i++)
         work->order[count++] = &mailbox->dead[i];
-    qsort(work->order, count, sizeof(struct store_link *), compare_links);
+    if (count > 1)
+        qsort(work->order, count, sizeof(struct store_link *), compare_links);
     index_key_mailbox(&work->key, mailbox->hash, delta_name(mailbox));
     for (uint32_t i = 0; i < count; i++) {
         const struct store_link *link = work->order[i];
@@ -159,16 +175,60 @@ static void put_mailbox(struct run_work *work, const struct delta_mailbox *mailb
     }
 }
 
+/* Hashes lie evenly between the lowest and the highest, so as many buckets as mailboxes leave
+ * little to compare. Names may be chosen so that they do not: then a bucket is sorted like
+ * anything. */
+static enum status sort_mailboxes(struct run_work *work)
+{
+    size_t count = work->mailboxes_count;
+    uint64_t lowest = UINT64_MAX, highest = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t hash = work->mailboxes[i].hash;
+        lowest = hash < lowest ? hash : lowest;
+        highest = hash > highest ? hash : highest;
+    }
+    uint32_t shift = 0;
+    while (count > 0 && (highest - lowest) >> shift >= count)
+        shift++;
+    struct run_mailbox *sorted = malloc((count + 1) * sizeof(*sorted));
+    size_t *ends = calloc(count + 1, sizeof(*ends));
+    if (!sorted || !ends) {
+        free(sorted);
+        free(ends);
+        return STATUS_SYSTEM;
+    }
+    for (size_t i = 0; i < count; i++)
+        ends[((work->mailboxes[i].hash - lowest) >> shift) + 1]++;
+    for (size_t i = 0; i < count; i++)
+        ends[i + 1] += ends[i]; /* of the bucket before: where this one begins, */
+    for (size_t i = 0; i < count; i++)
+        sorted[ends[(work->mailboxes[i].hash - lowest) >> shift]++] = work->mailboxes[i];
+    for (size_t i = 0, begin = 0; i < count; begin = ends[i++]) { /* and now ends */
+        if (ends[i] - begin <= FEW)
+            insert_in_order(sorted + begin, ends[i] - begin);
+        else
+            qsort(sorted + begin, ends[i] - begin, sizeof(*sorted), compare_mailboxes);
+    }
+    free(ends);
+    free(work->mailboxes);
+    work->mailboxes = sorted;
+    return STATUS_OK;
+}
+
 /* Nothing of them is in the cache by now: the next ones are fetched while one is written. */
 static void put_mailboxes(struct run_work *work)
 {
-    if (work->mailboxes_count > 0)
-        qsort(work->mailboxes, work->mailboxes_count, sizeof(*work->mailboxes), compare_mailboxes);
     for (size_t i = 0; i < work->mailboxes_count; i++) {
-        if (i + 2 * AHEAD < work->mailboxes_count)
-            __builtin_prefetch(work->mailboxes[i + 2 * AHEAD].mailbox);
-        if (i + AHEAD < work->mailboxes_count)
-            __builtin_prefetch(work->mailboxes[i + AHEAD].mailbox->links);
+        if (i + 2 * AHEAD < work->mailboxes_count) {
+            const uint8_t *mailbox = (const uint8_t *)work->mailboxes[i + 2 * AHEAD].mailbox;
+            __builtin_prefetch(mailbox);
+            __builtin_prefetch(mailbox + 64);
+        }
+        if (i + AHEAD < work->mailboxes_count) {
+            const uint8_t *links = (const uint8_t *)work->mailboxes[i + AHEAD].mailbox->links;
+            __builtin_prefetch(links);
+            __builtin_prefetch(links + 48);
+        }
         put_mailbox(work, work->mailboxes[i].mailbox);
     }
 }
@@ -217,6 +277,8 @@ enum status run_write(struct index *index, const struct run_plan *plan)
         work->index = index;
         status = collect(work, plan);
     }
+    if (status == STATUS_OK)
+        status = sort_mailboxes(work);
     if (status == STATUS_OK)
         status = index->calls->begin(index);
     if (status == STATUS_OK) {

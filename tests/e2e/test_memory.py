@@ -1,6 +1,7 @@
 """Many large messages at once: memory stays within its budget, and every message is whole."""
 import concurrent.futures
 import hashlib
+import pathlib
 
 from cases import FolderCase
 from mailrace import LONG, Server, message, text_of, without_trace
@@ -42,6 +43,14 @@ class Memory(FolderCase):
             stored, = server.fetch(f'large{number}@example.test')
             body = without_trace(stored)[len(message(f'large {number}', b'')):]
             self.assertEqual(hashlib.sha256(body).hexdigest(), expected, f'message {number}')
+
+    def test_allocator(self):
+        """What a linker drops when nothing but malloc is wanted of it."""
+        with Server('--shards', '1') as server:
+            maps = pathlib.Path(f'/proc/{server.process.pid}/maps').read_text()
+            self.assertIn('/libjemalloc.so', maps)
+            threads = pathlib.Path(f'/proc/{server.process.pid}/task').glob('*/comm')
+            self.assertIn('jemalloc_bg_thd\n', [comm.read_text() for comm in threads])
 
     def test_replies_that_nobody_reads(self):
         with Server('--shards', '1') as server, server.wire() as wire:

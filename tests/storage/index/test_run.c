@@ -13,6 +13,8 @@ static struct delta one, two;
 static const struct delta *const deltas[] = {&one, &two};
 static char text[4096];
 
+enum { WAYS = 4 };
+
 static void open_all(void)
 {
     ck_assert_int_eq(index_memory_open(&base, false), STATUS_OK);
@@ -111,6 +113,39 @@ START_TEST(several_deltas_in_one_run)
 }
 END_TEST
 
+static bool count_links(void *context, struct span key, struct span value)
+{
+    uint64_t hash, id;
+    struct span name;
+    uint32_t *links = context;
+    (void)value;
+    *links += index_key_parse_link(key, &hash, &name, &id);
+    return true;
+}
+
+/* The base in memory takes nothing out of order. */
+START_TEST(in_order_however_hashes_lie)
+{
+    for (uint64_t i = 1; i <= 1000; i++) {
+        const uint64_t spread = i * 0x9e3779b97f4a7c15;
+        const uint64_t hashes[WAYS] = {
+            7,                                    /* all the same */
+            i < 3 ? 0 - (i - 1) : spread,         /* evenly, and both ends */
+            i == 500 ? UINT64_MAX : spread >> 48, /* one far from the others */
+            UINT64_MAX - (spread >> 63),          /* two, next to each other */
+        };
+        char name[16];
+        struct store_link link = link_to(i, 1);
+        snprintf(name, sizeof(name), "%x", (unsigned)(i * 7919 % 1009));
+        delta_add(&one, delta_obtain(&one, span_text(name), hashes[_i]), &link);
+    }
+    write(&(struct run_plan){.deltas = deltas, .deltas_count = 1});
+    uint32_t links = 0;
+    ck_assert_int_eq(base->calls->scan(base, span_of(NULL, 0), count_links, &links), STATUS_OK);
+    ck_assert_uint_eq(links, 1000);
+}
+END_TEST
+
 START_TEST(coverage_is_replaced)
 {
     static const uint8_t identity[16];
@@ -154,6 +189,7 @@ Suite *test_suite(void)
     tcase_add_checked_fixture(tcase, open_all, close_all);
     tcase_add_test(tcase, links_and_counts);
     tcase_add_test(tcase, several_deltas_in_one_run);
+    tcase_add_loop_test(tcase, in_order_however_hashes_lie, 0, WAYS);
     tcase_add_test(tcase, coverage_is_replaced);
     tcase_add_test(tcase, a_run_that_fails_changes_nothing);
     suite_add_tcase(suite, tcase);
