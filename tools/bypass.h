@@ -43,7 +43,7 @@
          NULL},                                                                                    \
         {"dpdk-unchecked",                                                                         \
          NULL,                                                                                     \
-         "no checksums of TCP and IP: for net_memif, at both ends",                                       \
+         "no checksums of TCP and IP: for net_memif, at both ends",                                \
          OPTION_FLAG,                                                                              \
          FIELD(dpdk.unchecked),                                                                    \
          0,                                                                                        \
