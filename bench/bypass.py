@@ -112,7 +112,7 @@ class Memif:
 
     @staticmethod
     def _end(role, address, socket):
-        device = f"net_memif0,role={role},socket={socket},rsize=11,bsize=9216"
+        device = f"net_memif0,role={role},socket={socket},rsize=9,bsize=9216"
         if role == "client":
             device += ",zero-copy=yes"
         return ["--io", "dpdk", "--dpdk-address", f"{address}/24", "--dpdk-mtu", "9000",
