@@ -61,6 +61,17 @@ AVX2 static inline struct masks masks_avx2(const uint8_t *block)
     return (struct masks){equal_avx2(low, high, '\r'), equal_avx2(low, high, '\n'),
                           equal_avx2(low, high, '.'), bits_avx2(low, high)};
 }
+
+#define AVX512 __attribute__((target("avx512bw")))
+
+AVX512 static inline struct masks masks_avx512(const uint8_t *block)
+{
+    __m512i all = _mm512_loadu_si512(block);
+    return (struct masks){_mm512_cmpeq_epi8_mask(all, _mm512_set1_epi8('\r')),
+                          _mm512_cmpeq_epi8_mask(all, _mm512_set1_epi8('\n')),
+                          _mm512_cmpeq_epi8_mask(all, _mm512_set1_epi8('.')),
+                          _mm512_movepi8_mask(all)};
+}
 #else
 static inline struct masks masks_baseline(const uint8_t *block)
 {
@@ -149,6 +160,53 @@ INLINE bool at_dot(const struct body *body, uint8_t byte)
     return body->state >= BODY_DOT || (body->state == BODY_START && byte == '.');
 }
 
+/* Whole blocks behind the header, up to one with a dot that starts a line: the same as scan_block,
+ * with what goes from block to block in registers and next to nothing to guess for the processor.
+ * Returns where it stopped. */
+INLINE const uint8_t *scan_lines(struct body *body, const uint8_t *at, const uint8_t *end,
+                                 struct masks (*masks_of)(const uint8_t *block))
+{
+    uint64_t after_cr = body->state == BODY_CR || body->state == BODY_START_CR;
+    uint64_t start = body->state == BODY_START, start_cr = body->state == BODY_START_CR;
+    uint64_t bytes = body->bytes, line_start = body->line_start;
+    uint64_t eight_bit = 0, bare = 0, long_line = 0;
+    for (; (size_t)(end - at) >= BLOCK_BYTES; at += BLOCK_BYTES, bytes += BLOCK_BYTES) {
+        struct masks masks = masks_of(at);
+        uint64_t crs = masks.cr << 1 | after_cr;
+        uint64_t ends = crs & masks.lf;
+        uint64_t starts = ends << 1 | start;
+        if (starts & masks.dot)
+            break;
+        eight_bit |= masks.eight_bit;
+        bare |= crs ^ masks.lf;
+        uint64_t first_end = bytes + (unsigned)__builtin_ctzll(ends | 1ull << 63) + 1;
+        uint64_t last_end = bytes + BLOCK_BYTES - (unsigned)__builtin_clzll(ends | 1);
+        long_line |= (ends != 0) & (first_end - line_start > body->line_bytes_max);
+        line_start = ends ? last_end : line_start;
+        after_cr = masks.cr >> 63;
+        start = ends >> 63;
+        start_cr = after_cr & starts >> 63;
+    }
+    body->state = (uint8_t)(after_cr ? (start_cr ? BODY_START_CR : BODY_CR)
+                                     : (start ? BODY_START : BODY_TEXT));
+    body->bytes = bytes;
+    body->line_start = line_start;
+    body->eight_bit |= eight_bit != 0;
+    body->bare |= bare != 0;
+    body->long_line |= long_line != 0;
+    return at;
+}
+
+INLINE struct masks masks_at(const uint8_t *at, const uint8_t *end,
+                             struct masks (*masks_of)(const uint8_t *block))
+{
+    if ((size_t)(end - at) >= BLOCK_BYTES)
+        return masks_of(at);
+    uint8_t padded[BLOCK_BYTES] = {0};
+    memcpy(padded, at, (size_t)(end - at));
+    return masks_of(padded);
+}
+
 INLINE enum body_event scan(struct body *body, struct span input, size_t *consumed,
                             struct masks (*masks_of)(const uint8_t *block))
 {
@@ -164,15 +222,11 @@ INLINE enum body_event scan(struct body *body, struct span input, size_t *consum
             *consumed = (size_t)(at - input.data);
             return stuff ? BODY_STUFF : BODY_END;
         }
-        struct masks masks;
-        if ((size_t)(end - at) >= BLOCK_BYTES) {
-            masks = masks_of(at);
-        } else {
-            uint8_t padded[BLOCK_BYTES] = {0};
-            memcpy(padded, at, (size_t)(end - at));
-            masks = masks_of(padded);
-        }
-        at += scan_block(body, &masks, at, end);
+        struct masks masks = masks_at(at, end, masks_of);
+        unsigned size = scan_block(body, &masks, at, end);
+        at += size;
+        if (size == BLOCK_BYTES && body->header_bytes > 0) /* not where dots abound */
+            at = scan_lines(body, at, end, masks_of);
     }
     *consumed = input.size;
     return BODY_MORE;
@@ -191,8 +245,16 @@ AVX2 static enum body_event scan_avx2(struct body *body, struct span input, size
     return scan(body, input, consumed, masks_avx2);
 }
 
+AVX512 static enum body_event scan_avx512(struct body *body, struct span input, size_t *consumed)
+{
+    INVARIANT(body->state < BODY_ENDED);
+    return scan(body, input, consumed, masks_avx512);
+}
+
 enum body_event body_scan(struct body *body, struct span input, size_t *consumed)
 {
+    if (__builtin_cpu_supports("avx512bw"))
+        return scan_avx512(body, input, consumed);
     return __builtin_cpu_supports("avx2") ? scan_avx2(body, input, consumed)
                                           : body_scan_baseline(body, input, consumed);
 }
