@@ -9,7 +9,7 @@
 
 typedef uint32_t crc_function(uint32_t crc, const void *data, size_t size);
 
-static crc_function *const functions[] = {crc32c, crc32c_portable};
+static crc_function *const functions[] = {crc32c, crc32c_streams, crc32c_portable};
 static uint8_t buffer[BUFFER_BYTES];
 
 static void fill_buffer(void)
@@ -55,17 +55,17 @@ END_TEST
 START_TEST(every_length_and_alignment)
 {
     for (size_t alignment = 0; alignment < 8; alignment++)
-        for (size_t size = 0; size < 600; size++)
+        for (size_t size = 0; size < 1100; size++)
             ck_assert_uint_eq(functions[_i](1, buffer + alignment, size),
                               bitwise(1, buffer + alignment, size));
 }
 END_TEST
 
-/* Around the sizes where the number of strides changes. */
+/* Around the sizes where the number of strides changes, or of registers. */
 START_TEST(stride_edges)
 {
-    static const size_t strides[] = {3 * 64, 3 * 512, 3 * 4096};
-    for (unsigned i = 0; i < 3; i++)
+    static const size_t strides[] = {3 * 64, 3 * 512, 3 * 4096, 256, 320};
+    for (unsigned i = 0; i < 5; i++)
         for (size_t times = 1; times <= 4; times++)
             for (size_t around = 0; around <= 18; around++) {
                 size_t size = strides[i] * times + around - 9;
@@ -82,8 +82,9 @@ START_TEST(twins_agree)
         size_t start = random_below(&random, BUFFER_BYTES);
         size_t size = random_below(&random, BUFFER_BYTES - start + 1);
         uint32_t crc = (uint32_t)random_next(&random);
-        ck_assert_uint_eq(crc32c(crc, buffer + start, size),
-                          crc32c_portable(crc, buffer + start, size));
+        uint32_t sum = crc32c_portable(crc, buffer + start, size);
+        ck_assert_uint_eq(crc32c(crc, buffer + start, size), sum);
+        ck_assert_uint_eq(crc32c_streams(crc, buffer + start, size), sum);
     }
 }
 END_TEST
@@ -106,11 +107,11 @@ Suite *test_suite(void)
     TCase *tcase = tcase_create("crc32c");
     tcase_set_timeout(tcase, 30);
     tcase_add_checked_fixture(tcase, fill_buffer, NULL);
-    tcase_add_loop_test(tcase, known_vectors, 0, 2);
-    tcase_add_loop_test(tcase, every_length_and_alignment, 0, 2);
-    tcase_add_loop_test(tcase, stride_edges, 0, 2);
+    tcase_add_loop_test(tcase, known_vectors, 0, 3);
+    tcase_add_loop_test(tcase, every_length_and_alignment, 0, 3);
+    tcase_add_loop_test(tcase, stride_edges, 0, 3);
     tcase_add_test(tcase, twins_agree);
-    tcase_add_loop_test(tcase, goes_on_where_it_ended, 0, 2);
+    tcase_add_loop_test(tcase, goes_on_where_it_ended, 0, 3);
     suite_add_tcase(suite, tcase);
     return suite;
 }
