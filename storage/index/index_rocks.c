@@ -19,7 +19,7 @@ enum {
     BLOCK_BYTES = 8 << 10,
     PIECE_BYTES = 32 << 10, /* of what leads to blocks: what each login needs is read soon */
     BLOOM_BITS = 10,
-    RUNS_MERGED_FROM = 24, /* so many files that overlap are made fewer; a login looks into each */
+    RUNS_MERGED_FROM = 32, /* so many files that overlap are made fewer; a login looks into each */
     RUNS_MERGED_MIN = 8,
     LIKE_PERCENT = 200,  /* that a run may be larger than its neighbour and be merged with it */
     GROWN_PERCENT = 500, /* of what all was merged into, by what came later: then all is again */
