@@ -83,6 +83,27 @@ START_TEST(slots_name_blocks)
 }
 END_TEST
 
+/* Of blocks of any size: no other address has a slot. */
+START_TEST(only_beginnings_of_blocks_have_slots)
+{
+    static const size_t sizes[] = {64, 192, 448, 1984, 4096, 12288, 102400};
+    for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct pool sized;
+        ck_assert(pool_init(&sized, sizes[i], COUNT) == STATUS_OK);
+        ck_assert_uint_eq(sized.block_bytes, sizes[i]);
+        for (size_t offset = 0; offset < COUNT * sizes[i]; offset += offset % 64 ? 63 : 1) {
+            uint64_t place = pool_place(&sized, sized.blocks + offset);
+            if (offset % sizes[i] == 0)
+                ck_assert_uint_eq(place, offset / sizes[i]);
+            else
+                ck_assert_uint_ge(place, COUNT);
+        }
+        ck_assert_uint_ge(pool_place(&sized, sized.blocks - sizes[i]), COUNT);
+        pool_deinit(&sized);
+    }
+}
+END_TEST
+
 START_TEST(refuses_what_no_memory_can_hold)
 {
     struct pool huge = {.count = 77};
@@ -164,6 +185,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, says_no_when_all_are_out);
     tcase_add_test(tcase, last_in_is_first_out);
     tcase_add_test(tcase, slots_name_blocks);
+    tcase_add_test(tcase, only_beginnings_of_blocks_have_slots);
     tcase_add_test(tcase, refuses_what_no_memory_can_hold);
     tcase_add_test(tcase, empty_pool_says_no);
     tcase_add_test(tcase, untouched_blocks_cost_nothing);
