@@ -55,6 +55,21 @@ START_TEST(empty)
 }
 END_TEST
 
+/* As far as it is used, and no trace of it is left. */
+START_TEST(cleared)
+{
+    static const uint64_t values[] = {0, 1, 2047, 2048, 99999, HISTOGRAM_VALUE_MAX};
+    for (unsigned i = 0; i < sizeof values / sizeof *values; i++) {
+        ck_assert_uint_eq(histogram_used(a), 0);
+        histogram_record(a, values[i] / 2);
+        histogram_record(a, values[i]);
+        ck_assert_uint_eq(histogram_used(a), histogram_bucket_of(values[i]) + 1);
+        histogram_clear(a);
+        ck_assert_mem_eq(a, b, sizeof *a);
+    }
+}
+END_TEST
+
 START_TEST(known_figures)
 {
     for (uint64_t value = 1; value <= 1000; value++)
@@ -183,6 +198,7 @@ Suite *test_suite(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, buckets_cover_all_values_once);
     tcase_add_test(tcase, empty);
+    tcase_add_test(tcase, cleared);
     tcase_add_test(tcase, known_figures);
     tcase_add_test(tcase, single_values_come_back);
     tcase_add_test(tcase, too_large_values_count_as_the_largest);
