@@ -3,6 +3,7 @@ import json
 import os
 import poplib
 import random
+import re
 import threading
 import time
 
@@ -42,9 +43,12 @@ class SpaceComesBack(FolderCase):
         self.assertEqual(drain.returncode, 0, drain.stdout + drain.stderr)
         self.assertRegex(drain.stdout, 'lost 0 duplicated 0 corrupted 0 unknown 0')
 
-    def verify(self, store):
+    def verify(self, store, killed=False):
+        """A kill may leave the write that was under way in part, at the end of each log."""
         result = run('store', 'verify', store)
-        self.assertEqual((result.returncode, result.stdout), (0, 'clean\n'), result.stderr)
+        said = re.sub(r'log \d, segment \w{8}: a torn tail, never acknowledged \(1\)\n', '',
+                      result.stdout) if killed else result.stdout
+        self.assertEqual((result.returncode, said), (0, 'clean\n'), result.stderr)
 
     def wait_for(self, what, seconds=SECONDS):
         deadline = time.monotonic() + seconds
@@ -135,7 +139,7 @@ class SpaceComesBack(FolderCase):
                 self.drain(server, f'{ledger}.{number}', '--delete')
                 time.sleep(random.uniform(0, 0.3))
                 server.kill()
-                self.verify(server.store)
+                self.verify(server.store, killed=True)
                 server.start()
                 self.assertEqual(fetched(server), [kept] * (number + 1))
             self.wait_for(lambda: disk_bytes(server.store) < 5 * SEGMENT)
