@@ -158,16 +158,18 @@ class Moving(unittest.TestCase):
                 self.assertEqual(figures.sum('sessions_opened_total', door='pop3s'), 0)
 
     def test_blast_resumes_its_sessions(self):
+        """One after the other: each has the ticket of the one before. Of two at once one may find
+        that the other has it."""
         with tempfile.TemporaryDirectory() as folder:
             certificate, key = make_certificate(folder)
             with MetricsServer('--tls-cert', certificate, '--tls-key', key, shards=1) as server:
                 load = run('blast', f'smtp://127.0.0.1:{server.smtp_port}', '--starttls',
-                           '--messages', 40, '--connections', 2, '--per-connection', 1, '--quiet')
+                           '--messages', 40, '--connections', 1, '--per-connection', 1, '--quiet')
                 self.assertEqual(load.returncode, 0, load.stderr)
                 figures = server.figures()
                 handshakes = figures.sum('tls_handshakes_total')
                 self.assertGreaterEqual(handshakes, 40)
-                self.assertGreaterEqual(figures.sum('tls_resumed_total'), handshakes - 4)
+                self.assertGreaterEqual(figures.sum('tls_resumed_total'), handshakes - 2)
 
     def test_gauges_follow_sessions(self):
         with MetricsServer() as server:
