@@ -1,5 +1,6 @@
 #include "storage/index/run.h"
 
+#include "base/fetch.h"
 #include "storage/index/index_key.h"
 #include "storage/link.h"
 #include "storage/index/tally.h"
@@ -219,16 +220,10 @@ static enum status sort_mailboxes(struct run_work *work)
 static void put_mailboxes(struct run_work *work)
 {
     for (size_t i = 0; i < work->mailboxes_count; i++) {
-        if (i + 2 * AHEAD < work->mailboxes_count) {
-            const uint8_t *mailbox = (const uint8_t *)work->mailboxes[i + 2 * AHEAD].mailbox;
-            __builtin_prefetch(mailbox);
-            __builtin_prefetch(mailbox + 64);
-        }
-        if (i + AHEAD < work->mailboxes_count) {
-            const uint8_t *links = (const uint8_t *)work->mailboxes[i + AHEAD].mailbox->links;
-            __builtin_prefetch(links);
-            __builtin_prefetch(links + 48);
-        }
+        if (i + 2 * AHEAD < work->mailboxes_count)
+            fetch(work->mailboxes[i + 2 * AHEAD].mailbox, 128);
+        if (i + AHEAD < work->mailboxes_count)
+            fetch(work->mailboxes[i + AHEAD].mailbox->links, 128);
         put_mailbox(work, work->mailboxes[i].mailbox);
     }
 }
