@@ -129,7 +129,8 @@ static bool is_of_this_life(const struct scan *scan, const uint8_t *block)
     return header.epoch == scan->epoch;
 }
 
-/* A batch of the segment that the object was before: it was recycled. */
+/* A batch of the segment that the object was before: it was recycled, which the epoch does not say
+ * in older stores. */
 static bool is_of_former_life(const struct scan *scan, const uint8_t *block, uint64_t offset)
 {
     struct batch_place place = place_at(scan, offset);
@@ -144,7 +145,7 @@ static bool is_of_former_life(const struct scan *scan, const uint8_t *block, uin
 static uint64_t search(struct scan *scan, uint64_t offset, struct batch_header *header)
 {
     uint64_t end = search_end(scan, offset);
-    bool any = false, ours = false, recycled = false;
+    bool any = false, ours = false, recycled = scan->epoch & SEGMENT_EPOCH_RECYCLED;
     for (; offset < end; offset += MEDIUM_BLOCK_BYTES) {
         if (header_at(scan, offset, header))
             return offset;

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #define SEGMENT_FIRST_BATCH MEDIUM_BLOCK_BYTES /* offset */
+#define SEGMENT_EPOCH_RECYCLED 1ull /* in an epoch: the object was another segment before */
 
 struct segment_header { /* the rest of the block is zero */
     uint8_t magic[8];

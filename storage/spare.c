@@ -34,10 +34,12 @@ static void start(struct spare *spare, enum spare_state state)
     switch (state) {
     case SPARE_RECYCLING:
         spare->retired = SPARE_RETIRED_NONE;
+        spare->of_retired = true;
         segment_blank_seal(spare->block, spare->store, spare_name(spare, spare->number + 1));
         medium->calls->recycle(medium, spare->shard, spare->block, spare->bytes, &spare->op);
         break;
     case SPARE_PREPARING:
+        spare->of_retired = false;
         medium->calls->prepare(medium, spare->shard, spare->bytes, &spare->op);
         break;
     case SPARE_ADOPTING:
@@ -58,7 +60,9 @@ static void start(struct spare *spare, enum spare_state state)
 static void begin(struct spare *spare, uint64_t now_ns)
 {
     const uint64_t parts[] = {spare->seed, spare->shard, spare->number};
-    uint64_t epoch = hash64(span_of(parts, sizeof(parts)), spare->seed);
+    uint64_t drawn = hash64(span_of(parts, sizeof(parts)), spare->seed);
+    uint64_t epoch =
+        (drawn & ~SEGMENT_EPOCH_RECYCLED) | (spare->of_retired ? SEGMENT_EPOCH_RECYCLED : 0);
     struct medium_name name = spare_name(spare, spare->number);
     enum status status = segment_open(&spare->segment, spare->medium, name, epoch);
     if (status != STATUS_OK) {

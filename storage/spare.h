@@ -43,6 +43,7 @@ struct spare {
     uint32_t number; /* the highest one used */
     uint32_t doomed; /* a segment to remove; 0: none */
     enum spare_retired retired;
+    bool of_retired;     /* what is being made was another segment before */
     uint64_t recycled;   /* how often */
     enum status failure; /* why it is not ready; OK: it is on its way; AGAIN: it is, but nobody
                             knows yet whether the medium has room for it */

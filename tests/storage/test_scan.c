@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #define BLOCKS 64
+#define EPOCH 76u /* of a segment that was not recycled */
 
 static const uint8_t store[16] = "0123456789abcdef";
 static struct medium_bed bed;
@@ -21,7 +22,7 @@ static void open_bed(void)
     ck_assert_int_eq(medium_prepare_wait(bed.medium, 0, BLOCKS * 4096), 0);
     ck_assert_int_eq(medium_adopt_wait(bed.medium, 0, 1), 0);
     object = must_open(bed.medium, segment_name(0, 1));
-    segment_header_seal(block, store, segment_name(0, 1), 77);
+    segment_header_seal(block, store, segment_name(0, 1), EPOCH);
     ck_assert_int_eq(medium_write_wait(bed.medium, object, block, 4096, 0), 4096);
     seen = 0;
 }
@@ -42,7 +43,7 @@ static uint32_t make(uint32_t at, uint64_t sequence, bool big, uint16_t flags)
     memset(block, 'x', sizeof(block));
     record_seal(block + BATCH_HEADER_BYTES, &record, 0);
     struct batch_header header = {
-        .epoch = 77,
+        .epoch = EPOCH,
         .sequence = sequence,
         .first_lsn = sequence,
         .segment = 1,
@@ -131,7 +132,7 @@ START_TEST(a_damaged_header)
     sim_disk_damage(bed.disk, segment_name(0, 1), 40, 1);
     struct scan scan = scan_all(false);
     ck_assert_int_eq(scan.check, SEGMENT_BAD);
-    ck_assert_uint_eq(scan.epoch, 77);
+    ck_assert_uint_eq(scan.epoch, EPOCH);
     expect(&scan, (const uint64_t[]){1, 2}, 2);
     sim_disk_damage(bed.disk, segment_name(0, 1), 4096, 1);
     scan = scan_all(false);
@@ -239,6 +240,23 @@ START_TEST(what_a_former_life_left_is_no_leftover)
     scan = scan_all(false);
     ck_assert(scan.leftovers);
     expect(&scan, NULL, 0);
+}
+END_TEST
+
+/* A former batch whose beginning is overwritten says nothing: the segment does. */
+START_TEST(bytes_behind_the_end)
+{
+    memset(block, 'o', 4096);
+    ck_assert_int_eq(medium_write_wait(bed.medium, object, block, 4096, 3 * 4096), 4096);
+    struct scan scan = scan_all(false);
+    ck_assert(scan.leftovers);
+    scan_deinit(&scan);
+    segment_header_seal(block, store, segment_name(0, 1), EPOCH | SEGMENT_EPOCH_RECYCLED);
+    ck_assert_int_eq(medium_write_wait(bed.medium, object, block, 4096, 0), 4096);
+    scan = scan_all(false);
+    ck_assert_int_eq(scan.check, SEGMENT_GOOD);
+    ck_assert(!scan.leftovers);
+    scan_deinit(&scan);
 }
 END_TEST
 
@@ -398,6 +416,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, an_unborn_segment_is_blank);
     tcase_add_test(tcase, a_blank_segment_has_another_life_behind_it);
     tcase_add_test(tcase, what_a_former_life_left_is_no_leftover);
+    tcase_add_test(tcase, bytes_behind_the_end);
     tcase_add_test(tcase, blocks_that_can_not_be_read);
     tcase_add_test(tcase, reads_of_another_place);
     tcase_add_test(tcase, what_looks_damaged_is_read_again);

@@ -142,10 +142,12 @@ START_TEST(a_dead_one_is_used_again)
     ck_assert_int_eq(spare.state, SPARE_READY);
     ck_assert_uint_eq(spare.recycled, 1);
     ck_assert_uint_eq(byte_of(9, 4096), 'o');
+    ck_assert_uint_ne(spare.segment->epoch & SEGMENT_EPOCH_RECYCLED, 0);
     segment_drop(spare_take(&spare));
     turns(20);
     ck_assert_uint_eq(spare.recycled, 1);
     ck_assert_uint_eq(byte_of(10, 4096), 0);
+    ck_assert_uint_eq(spare.segment->epoch & SEGMENT_EPOCH_RECYCLED, 0);
 }
 END_TEST
 
