@@ -93,7 +93,7 @@ class Ways(Blasting):
     def test_a_time_instead_of_a_number(self):
         load = self.blast(self.url(), '--duration', '700ms', '--connections', 4, '--users', 4,
                           '--to', 'time-%d@example.test')
-        self.assertGreater(load.messages['acked'], 100)
+        self.assertGreater(load.messages['acked'], 4)  # more than one on each connection
         self.assertLess(abs(load.report['seconds'] - 0.7), 0.4)
         self.assertEqual(load.messages['sent'], load.messages['acked'])
         count = sum(self.server.count(mailbox) for mailbox in load.ledger.recipients())

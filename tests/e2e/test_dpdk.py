@@ -41,7 +41,7 @@ class Memif(LoadCase):
             load = self.blast(URL, *self.memif.client(), '--duration', '3s', '--connections', 50,
                               '--timeout', '4s', code=(FAILED, UNAVAILABLE))
             killer.join()
-            self.assertGreater(load.messages['acked'], 100)
+            self.assertGreater(load.messages['acked'], 50)  # more than one on each connection
             self.drain(f'pop3://127.0.0.1:{server.pop3_port}', load, lost=0, corrupted=0)
             self.assertEqual(server.terminate(), 0)
             self.assertEqual(run('store', 'verify', server.store).returncode, 0)
