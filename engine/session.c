@@ -124,10 +124,17 @@ static struct output *take_block_for(struct session *session, size_t size)
     return out;
 }
 
+/* An empty one that is too small would be a piece of its own to send. */
 void session_expect(struct session *session, size_t bytes)
 {
-    if (session->block == NULL)
-        take_block_for(session, bytes);
+    struct session_block *small = session->block;
+    if (small != NULL && (small->out.size > 0 || output_room(&small->out) >= bytes))
+        return;
+    session->block = NULL;
+    if (take_block_for(session, bytes) == NULL)
+        session->block = small;
+    else if (small != NULL)
+        give_block(session->shard, small);
 }
 
 size_t session_write(struct session *session, struct span bytes)
@@ -210,11 +217,13 @@ static size_t feed(struct session *session, struct span input)
                 consumed += session->door->feed(session, span_from(input, consumed), &nowhere);
             break;
         }
+        const struct session_block *block = session->block;
         uint32_t before = out->size;
         size_t taken = session->door->feed(session, span_from(input, consumed), out);
         consumed += taken;
-        bool full = session->block == NULL || output_room(out) < SMTP_REPLY_BYTES_MAX;
-        if (!full || (taken == 0 && session->block != NULL && out->size == before))
+        out = session->block ? &session->block->out : &nowhere;
+        bool stuck = taken == 0 && session->block == block && out->size == before;
+        if (stuck || output_room(out) >= SMTP_REPLY_BYTES_MAX)
             break;
     }
     return consumed;
