@@ -15,6 +15,15 @@ static bool is_unix(const union net_address *address)
     return address->any.sa_family == AF_UNIX;
 }
 
+/* Within a machine there is no path to probe and nothing to pace: what is cheapest will do,
+ * whatever the system has for others. Every kernel has Reno and lets everybody choose it. */
+static void spare_congestion_control(int fd, const union net_address *address)
+{
+    static const char reno[] = "reno";
+    if (net_address_is_loopback(address) && !is_unix(address))
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, reno, sizeof reno - 1);
+}
+
 /* A socket file that refuses connections was left behind by a process that is gone. */
 static bool unlink_stale(const union net_address *address)
 {
@@ -82,6 +91,8 @@ enum status socket_listen(const union net_address *address,
     union net_address name;
     bool probed = options->reuse_port && options->first && family != AF_UNIX;
     int made = probed && !is_free(address) ? -1 : socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (made >= 0)
+        spare_congestion_control(made, address);
     if (made >= 0 && set_listener_options(made, family, options->reuse_port) &&
         bind_address(made, address) && listen(made, (int)options->backlog) == 0 &&
         read_name(made, &name)) {
@@ -104,6 +115,7 @@ int socket_connecting(const union net_address *address, const union net_address 
     int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
+    spare_congestion_control(fd, address);
     bool ready = family == AF_UNIX || set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     /* the port is chosen by connect, so that one source address has all ports for each target */
     if (ready && source && family != AF_UNIX)

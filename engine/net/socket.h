@@ -5,10 +5,10 @@
 
 #include "engine/net/net.h"
 
-/* A listening socket. TCP_NODELAY is set here and inherited by what it accepts. An IPv6 address
- * listens on IPv6 alone. A unix socket's file is replaced only when nobody listens on it. `bound`
- * gets the address with the port that the system chose. DENIED, NETWORK with a line that names the
- * address. */
+/* A listening socket. What is set here, TCP_NODELAY and on loopback Reno, is inherited by what it
+ * accepts. An IPv6 address listens on IPv6 alone. A unix socket's file is replaced only when nobody
+ * listens on it. `bound` gets the address with the port that the system chose. DENIED, NETWORK with
+ * a line that names the address. */
 enum status socket_listen(const union net_address *address,
                           const struct net_listener_options *options, struct fault *fault, int *fd,
                           union net_address *bound) MUST_CHECK;
