@@ -109,7 +109,8 @@ static int enter_gathering(struct ring *ring, struct __kernel_timespec *wait)
     unsigned queued = sq->sqe_tail - __atomic_load_n(sq->khead, __ATOMIC_ACQUIRE);
     struct io_uring_getevents_arg argument = {.pad = ring->gather_us,
                                               .ts = (uint64_t)(uintptr_t)wait};
-    return io_uring_enter2((unsigned)ring->uring.ring_fd, queued, ring->gather_enough,
+    unsigned enough = queued + ring->gather_enough;
+    return io_uring_enter2((unsigned)ring->uring.ring_fd, queued, enough,
                            IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, (void *)&argument,
                            sizeof argument);
 }

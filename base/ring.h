@@ -66,8 +66,9 @@ unsigned ring_turn(struct ring *ring, uint64_t wait_ns);
 #define RING_GATHER_MAX 64u
 
 /* While completions come often, lets them come together for `us` microseconds, or until there are
- * `enough` (1 to RING_GATHER_MAX), before a turn goes on: fewer turns and less CPU, each completion
- * later by as much. 0: never, as at first. False: the kernel can't (before 6.12). */
+ * `enough` (1 to RING_GATHER_MAX) more than operations were handed over, most of which end at once,
+ * before a turn goes on: fewer turns and less CPU, each completion later by as much. 0: never, as
+ * at first. False: the kernel can't (before 6.12). */
 bool ring_gather(struct ring *ring, uint32_t us, unsigned enough);
 
 /* Any thread: makes a waiting (or the next) ring_turn return. What the thread wrote before it, the

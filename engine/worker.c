@@ -10,6 +10,7 @@
 
 enum {
     RING_ENTRIES = 4096,
+    GATHER_ENOUGH = 32, /* commands, replies taken and commits, for a turn to begin */
     RECEIVE_BUFFERS = 1024,
     RECEIVE_BUFFER_BYTES = 16384,
     LINK_QUEUE_BYTES = 1 << 20,
@@ -52,7 +53,7 @@ static enum status worker_listen(struct worker *worker)
         status = ring_open(&worker->ring, RING_ENTRIES, fault);
     if (status != STATUS_OK)
         return status;
-    if (!ring_gather(&worker->ring, options->gather_us, RING_GATHER_MAX) && worker->index == 0)
+    if (!ring_gather(&worker->ring, options->gather_us, GATHER_ENOUGH) && worker->index == 0)
         log_info("this kernel takes what arrives at once: --gather needs Linux 6.12");
     const struct net_uring_options net_options = {.connections_max = options->connections_max,
                                                   .buffers = RECEIVE_BUFFERS,

@@ -22,7 +22,7 @@ enum {
     RECEIVE_BUFFERS = 1024,
     RECEIVE_BUFFER_BYTES = 1024, /* replies are short */
     SPARE_CONNECTIONS = 64,
-    GATHER_US = 200, /* of a closed loop */
+    GATHER_US = 250, /* of a closed loop */
     GATHER_CONNECTIONS_MIN = 4,
     SPARE_DESCRIPTORS = 64,
     LOOK_MS = 250,
@@ -101,9 +101,10 @@ uint32_t blast_gather_us(const struct blast_options *options)
 
 static unsigned gather_enough(const struct blast_options *options)
 {
-    uint32_t half = options->connections / options->shards / 2;
-    bool counts = options->gather_us == BLAST_GATHER_AUTO && half > 0 && half < RING_GATHER_MAX;
-    return counts ? half : RING_GATHER_MAX;
+    uint32_t quarter = options->connections / options->shards / 4;
+    bool counts =
+        options->gather_us == BLAST_GATHER_AUTO && quarter > 0 && quarter < RING_GATHER_MAX;
+    return counts ? quarter : RING_GATHER_MAX;
 }
 
 static enum status part_open(struct part *part)
