@@ -56,7 +56,7 @@ static const struct {
     {.cpu_seconds = 9, .warning = true, .text = "the load generator was busy 100 % of the time"},
     {.cpu_seconds = 7, .text = NULL},
     {.gather_us = 50, .text = "replies were gathered for up to 50 µs"},
-    {.gather_us = BLAST_GATHER_AUTO, .text = "replies were gathered for up to 200 µs"},
+    {.gather_us = BLAST_GATHER_AUTO, .text = "replies were gathered for up to 250 µs"},
     {.gather_us = BLAST_GATHER_AUTO, .rate = 500, .text = "held 500/s within 0.01 %"},
     {.seconds = 0.9, .text = "it lasted less than a second"},
     {.acked = 999, .text = "999 messages are too few for p99.9"},
@@ -69,7 +69,7 @@ START_TEST(gathers_by_itself)
 {
     struct blast_options options;
     blast_options_default(&options);
-    ck_assert_uint_eq(blast_gather_us(&options), 200);
+    ck_assert_uint_eq(blast_gather_us(&options), 250);
     options.shards = options.connections / 3; /* at most three each: as good as one by one */
     ck_assert_uint_eq(blast_gather_us(&options), 0);
     options.gather_us = 7;
