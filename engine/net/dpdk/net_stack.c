@@ -176,7 +176,7 @@ static void take_leave(struct net_stack *net)
 /* What lingers or has only asked; without a word to the peers. */
 static void abandon_all(struct net_stack *net)
 {
-    stack_gather(net);
+    stack_gather(net, 0, 1);
     while (tcp_active_pcbs)
         tcp_abandon(tcp_active_pcbs, 0);
     while (tcp_tw_pcbs)

@@ -4,7 +4,7 @@
  * lwIP finds a connection by walking a list. Here the list is cut into buckets by a hash of the
  * connection's name, and lwIP only ever sees the bucket of the frame or connection at hand: whoever
  * calls into it for a connection enters its bucket first (stack_enter) and leaves it afterwards.
- * Timers see all connections gathered into one list.
+ * Timers see a part of all connections at a time, gathered into one list.
  *
  * As in the io_uring backend, calls from outside and from handlers only set flags and list the
  * connection, and net_poll settles it: so lwIP is never re-entered from its own callbacks. */
@@ -102,7 +102,7 @@ struct net_stack {
     uint32_t lingering; /* ended for us, not yet for lwIP */
     uint64_t kept_bytes;
     uint64_t now_ns, timer_ns; /* monotonic; when the timers run next */
-    uint32_t timer_ticks;
+    uint32_t timer_steps;
     uint16_t port; /* the last one that a connection of ours began at */
     bool polling, stopping, accept_paused;
     bool refused; /* the wire had no room for a frame of the connection at hand */
@@ -138,8 +138,9 @@ uint32_t stack_bucket_of_pcb(const struct net_stack *net, const struct tcp_pcb *
 /* Shows lwIP this bucket. Not nested. */
 void stack_enter(struct net_stack *net, uint32_t bucket);
 void stack_leave(struct net_stack *net);
-/* Shows it all connections, and sorts them back into their buckets. */
-void stack_gather(struct net_stack *net);
+/* Shows it the connections of one of so many equal parts of the buckets (a power of two), and sorts
+ * them back. */
+void stack_gather(struct net_stack *net, uint32_t part, uint32_t parts);
 void stack_scatter(struct net_stack *net);
 /* The connection of a frame in the bucket that was entered: among those that live, or those that
  * are in TIME-WAIT. NULL: none. */

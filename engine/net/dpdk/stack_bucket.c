@@ -1,3 +1,4 @@
+#include "base/fetch.h"
 #include "engine/net/dpdk/stack.h"
 
 #include <lwip/priv/tcp_priv.h>
@@ -63,16 +64,27 @@ static void move(struct tcp_pcb **from, struct tcp_pcb **to)
     }
 }
 
-void stack_gather(struct net_stack *net)
+/* Those of the 64 buckets that have any. */
+static void gather(struct net_stack *net, uint32_t word)
+{
+    struct stack_bucket *buckets = &net->buckets[word * 64];
+    uint64_t occupied = net->occupied[word];
+    for (uint64_t bits = occupied; bits != 0; bits &= bits - 1)
+        fetch(buckets[__builtin_ctzll(bits)].active, sizeof(struct tcp_pcb));
+    for (uint64_t bits = occupied; bits != 0; bits &= bits - 1) {
+        struct stack_bucket *at = &buckets[__builtin_ctzll(bits)];
+        move(&at->active, &tcp_active_pcbs);
+        move(&at->ended, &tcp_tw_pcbs);
+    }
+    net->occupied[word] = 0;
+}
+
+void stack_gather(struct net_stack *net, uint32_t part, uint32_t parts)
 {
     INVARIANT(net->bucket == STACK_NO_SLOT);
-    for (uint32_t word = 0; word < STACK_BUCKETS / 64; word++)
-        for (uint64_t bits = net->occupied[word]; bits != 0; bits &= bits - 1) {
-            struct stack_bucket *at = &net->buckets[word * 64 + (uint32_t)__builtin_ctzll(bits)];
-            move(&at->active, &tcp_active_pcbs);
-            move(&at->ended, &tcp_tw_pcbs);
-        }
-    memset(net->occupied, 0, STACK_BUCKETS / 8);
+    uint32_t words = STACK_BUCKETS / 64 / parts;
+    for (uint32_t word = part * words; word < (part + 1) * words; word++)
+        gather(net, word);
 }
 
 void stack_scatter(struct net_stack *net)

@@ -228,8 +228,10 @@ static void fetch_ahead(const struct net_stack *net, const struct arrival *arriv
         const struct stack_connection *conn = pcbs[i]->callback_arg;
         if (conn->queue.first)
             __builtin_prefetch(conn->queue.first->next);
-        if (pcbs[i]->unacked)
+        if (pcbs[i]->unacked) {
             __builtin_prefetch(pcbs[i]->unacked->p);
+            __builtin_prefetch(pcbs[i]->unacked->tcphdr);
+        }
         if (conn->flags & STACK_OPEN)
             net_fetch(conn->handler, conn->session, 1);
     }
