@@ -46,6 +46,18 @@ class Memif(LoadCase):
             self.assertEqual(server.terminate(), 0)
             self.assertEqual(run('store', 'verify', server.store).returncode, 0)
 
+    def test_all_speak_at_once(self):
+        """More than there are frames, at both ends: neither waits for the other for good."""
+        count = 11000
+        memif = dpdk.Memif(self.folder, long_frames=True, own_frames=True)
+        with Server(*memif.server(), '--max-connections', count, shards=1) as server:
+            load = self.blast(URL, *memif.client(), '--messages', count, '--connections', count,
+                              acked=count)
+            self.assertEqual(load.report['failures'], {})
+            self.assertEqual(load.report['connections']['ended_well'],
+                             load.report['connections']['connected'])
+            self.assertEqual(server.terminate(), 0)
+
     def test_who_leaves_is_not_waited_for(self):
         """His last words arrive although the memory that they are in goes with him."""
         passwd = self.path('passwd')

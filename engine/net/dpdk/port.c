@@ -14,9 +14,8 @@
 
 enum {
     FRAMES = 32767, /* of a shard; one less than a power of two is best for the pool */
-    FRAMES_LONG = 8191,
+    FRAMES_LONG = 10239,
     DESCRIPTORS = 1024,
-    TRANSMIT_MAX = 16384, /* frames that wait for room in the port */
     TRANSMIT_BURST = 256,
     RING_FRAMES = 4096, /* from shard to shard */
     ROOM_BYTES = 2048,
@@ -33,6 +32,8 @@ struct queue { /* a shard's side of the port */
     struct rte_ring **from;     /* by shard: frames for us; NULL for ourselves */
     struct rte_mbuf **transmit; /* those that wait begin at `transmit_first` */
     uint32_t transmit_first, transmit_count;
+    uint32_t transmit_max; /* other frames are left for what arrives: two ends without any to
+                              receive with would wait for each other for good */
     uint32_t stuck;
     bool registered;
 };
@@ -138,7 +139,7 @@ static unsigned port_receive(struct wire *wire, struct frame **frames, unsigned 
 static struct frame *port_take(struct wire *wire, uint32_t size)
 {
     struct queue *queue = queue_of(wire);
-    if (queue->transmit_count == TRANSMIT_MAX)
+    if (queue->transmit_count == queue->transmit_max)
         return NULL;
     struct rte_mbuf *mbuf = rte_pktmbuf_alloc(queue->pool);
     if (!mbuf)
@@ -181,7 +182,7 @@ static void gather_others(struct queue *queue)
     if (queue->shard == 0 && port->outgoing)
         queue->transmit_count += rte_ring_sc_dequeue_burst(
             port->outgoing, (void **)(waiting(queue) + queue->transmit_count),
-            TRANSMIT_MAX - queue->transmit_count, NULL);
+            queue->transmit_max - queue->transmit_count, NULL);
 }
 
 /* Nobody is there: what waits would be old news once somebody is. */
@@ -198,7 +199,7 @@ static void drop_if_down(struct queue *queue)
 /* What waits moves to the front once the room behind it might not do, not with every flush. */
 static void move_up(struct queue *queue)
 {
-    if (queue->transmit_count > 0 && queue->transmit_first < TRANSMIT_MAX)
+    if (queue->transmit_count > 0 && queue->transmit_first < queue->transmit_max)
         return;
     memmove(queue->transmit, waiting(queue), queue->transmit_count * sizeof(void *));
     queue->transmit_first = 0;
@@ -274,7 +275,8 @@ static bool make_queue(struct port *port, uint32_t shard)
     queue->pool = rte_pktmbuf_pool_create(name, frame_count(port->mtu), CACHE_FRAMES,
                                           RTE_ALIGN(sizeof(struct frame), RTE_MBUF_PRIV_ALIGN),
                                           frame_room(port->mtu), SOCKET_ID_ANY);
-    queue->transmit = calloc(2 * TRANSMIT_MAX, sizeof(void *));
+    queue->transmit_max = frame_count(port->mtu) / 4 * 3;
+    queue->transmit = calloc(2 * queue->transmit_max, sizeof(void *));
     queue->from = calloc(port->steer->shards, sizeof(void *));
     if (!queue->pool || !queue->transmit || !queue->from)
         return false;

@@ -224,18 +224,32 @@ static uint32_t fetch_ahead(const struct net_stack *net, uint32_t slot)
     return conn->listed_next;
 }
 
+/* Those from `slot` on, which are listed still, go before what was listed since. */
+static void put_back(struct net_stack *net, uint32_t slot, uint32_t last)
+{
+    if (slot == STACK_NO_SLOT)
+        return;
+    stack_at(net, last)->listed_next = net->listed.first;
+    if (net->listed.first == STACK_NO_SLOT)
+        net->listed.last = last;
+    net->listed.first = slot;
+}
+
+/* While the wire is full it would refuse the others too: they wait for the next turn, untouched. */
 void stack_connection_settle_all(struct net_stack *net)
 {
     /* what is listed from here on is for the next turn */
-    uint32_t slot = net->listed.first, ahead = slot;
+    uint32_t slot = net->listed.first, ahead = slot, last = net->listed.last;
     net->listed.first = STACK_NO_SLOT;
+    net->refused = false;
     for (unsigned i = 0; i < FETCHED_AHEAD; i++)
         ahead = fetch_ahead(net, ahead);
-    while (slot != STACK_NO_SLOT) {
+    while (slot != STACK_NO_SLOT && !net->refused) {
         struct stack_connection *conn = stack_at(net, slot);
         ahead = fetch_ahead(net, ahead);
         slot = conn->listed_next;
         conn->flags &= (uint16_t)~STACK_LISTED;
         settle(net, conn);
     }
+    put_back(net, slot, last);
 }
