@@ -58,7 +58,7 @@ class Workload:
 
 
 WORKLOADS = [Workload(size, connections, pipelined, messages)
-             for size, messages in ((4 * KIB, 60_000), (64 * KIB, 6_000))
+             for size, messages in ((4 * KIB, 200_000), (64 * KIB, 12_000))
              for pipelined in (False, True) for connections in (64, 1000, 10_000)]
 
 
