@@ -24,7 +24,6 @@
 #define STACK_LISTENERS_MAX 64
 #define STACK_BUCKETS 65536u
 #define STACK_NO_SLOT UINT32_MAX
-#define STACK_KEPT_OVERHEAD_BYTES 256u
 #define STACK_BACKLOG 1024u /* connections that are up, and for which nobody has room yet */
 
 enum stack_flag {

@@ -9,15 +9,20 @@
 enum { CLASSES = 5 };
 
 /* Segments and references; headers; lwIP's side of a connection; a frame; a jumbo frame. */
-static const size_t class_bytes[CLASSES] = {64, 192, 448, 1664, 9280};
+static const size_t class_bytes[CLASSES] = {64, 192, 448, STACK_MEMORY_FRAME_BYTES,
+                                            STACK_MEMORY_JUMBO_BYTES};
 
 static struct pool pools[CLASSES]; /* lwIP has no context to carry them in */
 
 enum status stack_memory_open(uint32_t connections, uint64_t kept_bytes)
 {
     const uint64_t counts[CLASSES] = {
-        65536 + (uint64_t)connections * 64, 65536 + (uint64_t)connections * 48,
-        8192 + (uint64_t)connections * 3, 1024 + kept_bytes / 1664, 128 + kept_bytes / 9280};
+        65536 + (uint64_t)connections * 64,
+        65536 + (uint64_t)connections * 48,
+        8192 + (uint64_t)connections * 3,
+        1024 + connections + kept_bytes / STACK_MEMORY_FRAME_BYTES,
+        128 + connections + kept_bytes / STACK_MEMORY_JUMBO_BYTES,
+    };
     for (unsigned i = 0; i < CLASSES; i++) {
         if (counts[i] < UINT32_MAX &&
             pool_init(&pools[i], class_bytes[i], (uint32_t)counts[i]) == STATUS_OK)

@@ -11,7 +11,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Enough for so many connections; they share it. `kept_bytes` come on top. FULL: no memory. */
+/* The largest blocks: for a frame, and for a jumbo frame. */
+#define STACK_MEMORY_FRAME_BYTES 1664u
+#define STACK_MEMORY_JUMBO_BYTES 9280u
+
+/* Enough for so many connections; they share it. A frame for each, and `kept_bytes` of these
+ * blocks, come on top. FULL: no memory. */
 enum status stack_memory_open(uint32_t connections, uint64_t kept_bytes) MUST_CHECK;
 /* Everything must have been given back. */
 void stack_memory_close(void);

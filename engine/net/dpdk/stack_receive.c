@@ -1,6 +1,9 @@
 /* Receiving: bytes go to the handler where they lie. What it leaves is kept and not acknowledged as
  * read, so that the peer's window closes by itself. */
 #include "engine/net/dpdk/stack.h"
+#include "engine/net/dpdk/stack_memory.h"
+
+#define PBUF_HEADER_BYTES 64u /* and some more */
 
 /* Tells the peer that there is room again for as much. */
 static void open_window(struct stack_connection *conn, size_t bytes)
@@ -20,10 +23,13 @@ static void tell_finished(struct net_stack *net, struct stack_connection *conn)
         stack_connection_list(net, conn);
 }
 
-/* What a buffer costs while it is kept: more than its bytes, or tiny ones would pin everything. */
+/* What a buffer costs while it is kept: a block, however little is in it or left of it. `tot_len`
+ * is what was kept at first. */
 static uint64_t cost(const struct pbuf *bytes)
 {
-    return bytes->len + STACK_KEPT_OVERHEAD_BYTES;
+    return bytes->tot_len + PBUF_HEADER_BYTES <= STACK_MEMORY_FRAME_BYTES
+               ? STACK_MEMORY_FRAME_BYTES
+               : STACK_MEMORY_JUMBO_BYTES;
 }
 
 static void keep(struct net_stack *net, struct stack_connection *conn, struct pbuf *bytes)
@@ -63,7 +69,7 @@ static u16_t deliver(struct stack_connection *conn, const struct pbuf *bytes)
  * of frames for the others. NULL when there is no memory either. */
 static struct pbuf *settle_down(struct net_stack *net, struct pbuf *bytes)
 {
-    if (net->kept_bytes < (uint64_t)net->wire->frames / 4 * STACK_KEPT_OVERHEAD_BYTES)
+    if (net->kept_bytes < (uint64_t)net->wire->frames / 4 * STACK_MEMORY_FRAME_BYTES)
         return bytes;
     struct pbuf *copy = pbuf_clone(PBUF_RAW, PBUF_RAM, bytes);
     pbuf_free(bytes);
@@ -115,6 +121,14 @@ err_t stack_receive(void *context, struct tcp_pcb *pcb, struct pbuf *bytes, err_
     return ERR_OK;
 }
 
+/* All but what was taken, and it costs what it did. */
+static void leave(struct pbuf *bytes, u16_t taken)
+{
+    u16_t kept = bytes->tot_len;
+    pbuf_remove_header(bytes, taken);
+    bytes->tot_len = kept;
+}
+
 void stack_receive_kept(struct net_stack *net, struct stack_connection *conn)
 {
     size_t total = 0;
@@ -124,9 +138,8 @@ void stack_receive_kept(struct net_stack *net, struct stack_connection *conn)
         u16_t taken = deliver(conn, bytes);
         total += taken;
         left = taken < bytes->len;
-        net->kept_bytes -= left ? taken : 0;
         if (left)
-            pbuf_remove_header(bytes, taken);
+            leave(bytes, taken);
         else
             pbuf_free(take_kept(net, conn));
     }

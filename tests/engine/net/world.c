@@ -288,7 +288,7 @@ static void *connected(void *context, struct net_conn conn, const union net_addr
 static void *accepted(void *context, struct net_conn conn, const union net_address *peer)
 {
     struct sides *sides = context;
-    expect(sides->count < 1024);
+    expect(sides->count < SIDES_MAX);
     struct side *side = malloc(sizeof *side);
     expect(side);
     *side = sides->model;

@@ -64,10 +64,12 @@ struct side {
     size_t size, capacity;
 };
 
+#define SIDES_MAX 4096
+
 /* The sides that a listener makes, in order of acceptance. Copies of `model` for each. */
 struct sides {
     struct side model;
-    struct side *sides[1024];
+    struct side *sides[SIDES_MAX];
     unsigned count;
 };
 
