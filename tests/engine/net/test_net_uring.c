@@ -54,13 +54,6 @@ static const struct net_uring *server_of(const struct crowd *crowd)
     return (const struct net_uring *)crowd->world.server;
 }
 
-static struct net_counters counters_of(const struct net *net)
-{
-    struct net_counters counters;
-    net->calls->counters(net, &counters);
-    return counters;
-}
-
 START_TEST(starved_connections_get_their_turn)
 {
     struct crowd *crowd = crowd_open(&(struct world_options){.buffers = 4, .buffer_bytes = 256});

@@ -385,3 +385,10 @@ void sides_free(struct sides *sides)
         free(sides->sides[i]);
     }
 }
+
+struct net_counters counters_of(const struct net *net)
+{
+    struct net_counters counters;
+    net->calls->counters(net, &counters);
+    return counters;
+}

@@ -73,6 +73,8 @@ struct sides {
     unsigned count;
 };
 
+struct net_counters counters_of(const struct net *net);
+
 extern const struct net_handler connecting_handler; /* context: struct side */
 extern const struct net_handler accepting_handler;  /* context: struct sides */
 

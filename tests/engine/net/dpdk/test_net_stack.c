@@ -9,13 +9,6 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 
-static struct net_counters counters_of(const struct net *net)
-{
-    struct net_counters counters;
-    net->calls->counters(net, &counters);
-    return counters;
-}
-
 static void listen_on(struct pair *pair, const char *text)
 {
     struct fault fault;
@@ -232,79 +225,6 @@ START_TEST(who_leaves_the_line_is_forgotten)
 }
 END_TEST
 
-START_TEST(what_is_kept_for_later_has_a_limit)
-{
-    enum { CLIENTS = 40 };
-    const size_t size = 200000, limit = 1000000;
-    struct pair pair = {.sides.model.stubborn = true};
-    struct side clients[CLIENTS] = {0};
-    world_open(&pair.world, BACKEND_DPDK, &(struct world_options){.kept_bytes = limit});
-    world_listen(&pair.world, &pair.sides);
-    uint8_t *bytes = noise(size);
-    for (unsigned i = 0; i < CLIENTS; i++) {
-        world_connect(&pair.world, &clients[i]);
-        send_all(&clients[i], bytes, size);
-    }
-    world_turns(&pair.world, 3000);
-    ck_assert_uint_eq(pair.sides.count, CLIENTS);
-    ck_assert_uint_lt(counters_of(pair.world.server).bytes_in, 2 * limit);
-    ck_assert_uint_gt(counters_of(pair.world.server).bytes_in, limit / 2);
-    for (unsigned i = 0; i < CLIENTS; i++) {
-        struct side *side = pair.sides.sides[i];
-        side->stubborn = false;
-        net_resume(side->net, side->conn);
-    }
-    pair.world.turn_ns = 10 * NS_PER_MS; /* they ask ever more rarely */
-    for (unsigned i = 0; i < CLIENTS; i++) {
-        world_until(&pair.world, pair.sides.sides[i]->size == size);
-        check_bytes(pair.sides.sides[i], bytes, size);
-    }
-    for (unsigned i = 0; i < CLIENTS; i++)
-        side_free(&clients[i]);
-    pair_close(&pair);
-    free(bytes);
-}
-END_TEST
-
-/* However much is kept: the first bytes of everybody have room, and no connection ends for want of
- * it. */
-START_TEST(what_comes_first_is_kept_in_any_case)
-{
-    enum { CLIENTS = 4000 };
-    const size_t size = 1000;
-    struct pair pair = {.sides.model.stubborn = true};
-    struct side *clients = calloc(CLIENTS, sizeof *clients);
-    struct lab *lab = calloc(1, sizeof *lab);
-    const struct net_stack_options options[2] = {{.connections_max = CLIENTS, .kept_bytes = 10000},
-                                                 {.connections_max = CLIENTS}};
-    world_open_lab(&pair.world, lab, options);
-    world_listen(&pair.world, &pair.sides);
-    uint8_t *bytes = noise(size);
-    for (unsigned i = 0; i < CLIENTS; i++) {
-        world_connect(&pair.world, &clients[i]);
-        world_until(&pair.world, clients[i].opened);
-        send_all(&clients[i], bytes, size);
-    }
-    world_turns(&pair.world, 100);
-    ck_assert_uint_eq(pair.sides.count, CLIENTS);
-    ck_assert_uint_eq(counters_of(pair.world.server).bytes_in, CLIENTS * size);
-    ck_assert_uint_eq(counters_of(pair.world.server).errors, 0);
-    for (unsigned i = 0; i < CLIENTS; i++) {
-        struct side *side = pair.sides.sides[i];
-        side->stubborn = false;
-        net_resume(side->net, side->conn);
-    }
-    for (unsigned i = 0; i < CLIENTS; i++) {
-        world_until(&pair.world, pair.sides.sides[i]->size == size);
-        check_bytes(pair.sides.sides[i], bytes, size);
-        side_free(&clients[i]);
-    }
-    pair_close(&pair);
-    free(clients);
-    free(bytes);
-}
-END_TEST
-
 /* The peer delays the acknowledgement of an odd segment: nobody must wait for that. */
 START_TEST(the_end_of_something_long_is_released_early)
 {
@@ -494,8 +414,6 @@ Suite *test_suite(void)
     tcase_add_test(tcase, a_flood_of_requests_keeps_nobody_out);
     tcase_add_test(tcase, as_many_connections_as_agreed);
     tcase_add_test(tcase, who_leaves_the_line_is_forgotten);
-    tcase_add_test(tcase, what_is_kept_for_later_has_a_limit);
-    tcase_add_test(tcase, what_comes_first_is_kept_in_any_case);
     tcase_add_test(tcase, the_end_of_something_long_is_released_early);
     tcase_add_test(tcase, the_end_of_an_answer_is_released_early);
     tcase_add_test(tcase, little_things_are_released_at_once);
