@@ -217,13 +217,12 @@ static size_t feed(struct session *session, struct span input)
                 consumed += session->door->feed(session, span_from(input, consumed), &nowhere);
             break;
         }
-        const struct session_block *block = session->block;
         uint32_t before = out->size;
         size_t taken = session->door->feed(session, span_from(input, consumed), out);
         consumed += taken;
-        out = session->block ? &session->block->out : &nowhere;
-        bool stuck = taken == 0 && session->block == block && out->size == before;
-        if (stuck || output_room(out) >= SMTP_REPLY_BYTES_MAX)
+        const struct output *now = session->block ? &session->block->out : &nowhere;
+        bool stuck = taken == 0 && now == out && now->size == before;
+        if (stuck || output_room(now) >= SMTP_REPLY_BYTES_MAX)
             break;
     }
     return consumed;

@@ -17,11 +17,13 @@ static bool is_unix(const union net_address *address)
 
 /* Within a machine there is no path to probe and nothing to pace: what is cheapest will do,
  * whatever the system has for others. Every kernel has Reno and lets everybody choose it. */
-static void spare_congestion_control(int fd, const union net_address *address)
+static int stream_socket(const union net_address *address)
 {
     static const char reno[] = "reno";
-    if (net_address_is_loopback(address) && !is_unix(address))
+    int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && net_address_is_loopback(address) && !is_unix(address))
         (void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, reno, sizeof reno - 1);
+    return fd;
 }
 
 /* A socket file that refuses connections was left behind by a process that is gone. */
@@ -72,7 +74,7 @@ static bool read_name(int fd, union net_address *name)
  * that nobody has it yet, by binding once without. */
 static bool is_free(const union net_address *address)
 {
-    int probe = socket(address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int probe = stream_socket(address);
     if (probe < 0)
         return false;
     bool free = set_listener_options(probe, address->any.sa_family, false) &&
@@ -90,9 +92,7 @@ enum status socket_listen(const union net_address *address,
     int family = address->any.sa_family;
     union net_address name;
     bool probed = options->reuse_port && options->first && family != AF_UNIX;
-    int made = probed && !is_free(address) ? -1 : socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (made >= 0)
-        spare_congestion_control(made, address);
+    int made = probed && !is_free(address) ? -1 : stream_socket(address);
     if (made >= 0 && set_listener_options(made, family, options->reuse_port) &&
         bind_address(made, address) && listen(made, (int)options->backlog) == 0 &&
         read_name(made, &name)) {
@@ -112,10 +112,9 @@ enum status socket_listen(const union net_address *address,
 int socket_connecting(const union net_address *address, const union net_address *source)
 {
     int family = address->any.sa_family;
-    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = stream_socket(address);
     if (fd < 0)
         return -errno;
-    spare_congestion_control(fd, address);
     bool ready = family == AF_UNIX || set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     /* the port is chosen by connect, so that one source address has all ports for each target */
     if (ready && source && family != AF_UNIX)

@@ -17,7 +17,11 @@ class Records:
         self.connection, self.out, self.into = connection, out, into
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = trusting().wrap_bio(self.incoming, self.outgoing)
-        self.until(lambda: self.tls.do_handshake() or True)
+
+    def handshake(self):
+        """For step and until."""
+        self.tls.do_handshake()
+        return True
 
     def step(self, do):
         """What it returns; None: not without hearing more."""
@@ -46,6 +50,15 @@ class Records:
         while code + b' ' not in replies:
             replies += self.read()
         return replies
+
+    def read_to_close_notify(self):
+        """Any other end raises."""
+        heard = b''
+        while True:
+            try:
+                heard += self.read()
+            except ssl.SSLZeroReturnError:
+                return heard
 
 
 class Protocol(TlsCase):
@@ -138,6 +151,7 @@ class Protocol(TlsCase):
         """Both the handshake and the records, in segments of a few bytes."""
         with Wire(self.smtps_port, greet=False) as wire:
             records = Records(wire.socket, out=3, into=5)
+            records.until(records.handshake)
             self.assertEqual(records.read(4), b'220 ')
             records.send(b'EHLO client.test\r\nNOOP\r\nQUIT\r\n')
             records.read_up_to(b'221')
@@ -204,25 +218,16 @@ class TornDown(TlsCase):
     def test_half_closed_hears_its_answers(self):
         with Wire(self.smtps_port, greet=False) as wire:
             records = Records(wire.socket)
+            records.until(records.handshake)
             records.read_up_to(b'220')
             records.send(b'EHLO client.test\r\nMAIL FROM:<>\r\nRCPT TO:<half@example.test>\r\n'
                          b'DATA\r\n')
             records.read_up_to(b'354')
             records.send(message('half') + b'.\r\nNOOP\r\n')
             self.assertIsNone(records.step(records.tls.unwrap))  # close_notify; no answer to it yet
-            codes = [line[:4] for line in self.heard(records).splitlines()]
+            codes = [line[:4] for line in records.read_to_close_notify().splitlines()]
             self.assertEqual(codes, [b'250 ', b'250 '])
         self.assertEqual(self.stored('half@example.test'), [message('half')])
-
-    @staticmethod
-    def heard(records):
-        """All up to close_notify: anything else raises."""
-        heard = b''
-        while True:
-            try:
-                heard += records.read()
-            except ssl.SSLZeroReturnError:
-                return heard
 
     def test_many_handshakes_at_once(self):
         """More than a turn has time for: the rest wait, and none is forgotten."""
@@ -233,22 +238,12 @@ class TornDown(TlsCase):
             for _ in range(100):
                 connection = socket.create_connection(('127.0.0.1', self.smtps_port), timeout=20)
                 self.addCleanup(connection.close)
-                incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-                tls = trusting().wrap_bio(incoming, outgoing)
-                with self.assertRaises(ssl.SSLWantReadError):
-                    tls.do_handshake()
-                connection.sendall(outgoing.read())
-                hellos.append((connection, incoming, tls))
+                hellos.append(Records(connection))
+                self.assertIsNone(hellos[-1].step(hellos[-1].handshake))
         finally:
             self.server.signal(signal.SIGCONT)
-        for connection, incoming, tls in hellos:
-            while True:
-                incoming.write(connection.recv(4096))
-                try:
-                    tls.do_handshake()
-                    break
-                except ssl.SSLWantReadError:
-                    pass
+        for records in hellos:
+            records.until(records.handshake)
 
     def test_silent_handshakes_hold_nobody_up(self):
         silent = [socket.create_connection(('127.0.0.1', self.smtps_port)) for _ in range(300)]

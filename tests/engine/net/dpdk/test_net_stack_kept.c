@@ -6,6 +6,27 @@
 
 #include <stdlib.h>
 
+static void resume_all(struct pair *pair)
+{
+    for (unsigned i = 0; i < pair->sides.count; i++) {
+        struct side *side = pair->sides.sides[i];
+        side->stubborn = false;
+        net_resume(side->net, side->conn);
+    }
+}
+
+/* Every client has sent these bytes, and they arrive. */
+static void part_from_all(struct pair *pair, struct side *clients, const uint8_t *bytes,
+                          size_t size)
+{
+    for (unsigned i = 0; i < pair->sides.count; i++) {
+        world_until(&pair->world, pair->sides.sides[i]->size == size);
+        check_bytes(pair->sides.sides[i], bytes, size);
+        side_free(&clients[i]);
+    }
+    pair_close(pair);
+}
+
 START_TEST(what_is_kept_for_later_has_a_limit)
 {
     enum { CLIENTS = 40 };
@@ -23,19 +44,9 @@ START_TEST(what_is_kept_for_later_has_a_limit)
     ck_assert_uint_eq(pair.sides.count, CLIENTS);
     ck_assert_uint_lt(counters_of(pair.world.server).bytes_in, 2 * limit);
     ck_assert_uint_gt(counters_of(pair.world.server).bytes_in, limit / 2);
-    for (unsigned i = 0; i < CLIENTS; i++) {
-        struct side *side = pair.sides.sides[i];
-        side->stubborn = false;
-        net_resume(side->net, side->conn);
-    }
+    resume_all(&pair);
     pair.world.turn_ns = 10 * NS_PER_MS; /* they ask ever more rarely */
-    for (unsigned i = 0; i < CLIENTS; i++) {
-        world_until(&pair.world, pair.sides.sides[i]->size == size);
-        check_bytes(pair.sides.sides[i], bytes, size);
-    }
-    for (unsigned i = 0; i < CLIENTS; i++)
-        side_free(&clients[i]);
-    pair_close(&pair);
+    part_from_all(&pair, clients, bytes, size);
     free(bytes);
 }
 END_TEST
@@ -63,17 +74,8 @@ START_TEST(what_comes_first_is_kept_in_any_case)
     ck_assert_uint_eq(pair.sides.count, CLIENTS);
     ck_assert_uint_eq(counters_of(pair.world.server).bytes_in, CLIENTS * size);
     ck_assert_uint_eq(counters_of(pair.world.server).errors, 0);
-    for (unsigned i = 0; i < CLIENTS; i++) {
-        struct side *side = pair.sides.sides[i];
-        side->stubborn = false;
-        net_resume(side->net, side->conn);
-    }
-    for (unsigned i = 0; i < CLIENTS; i++) {
-        world_until(&pair.world, pair.sides.sides[i]->size == size);
-        check_bytes(pair.sides.sides[i], bytes, size);
-        side_free(&clients[i]);
-    }
-    pair_close(&pair);
+    resume_all(&pair);
+    part_from_all(&pair, clients, bytes, size);
     free(clients);
     free(bytes);
 }
